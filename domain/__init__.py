@@ -1,0 +1,1 @@
+"""What is true: aggregates, events and policies, without input or output."""

@@ -1,0 +1,1 @@
+"""How we touch the world: one folder per thing outside the process."""

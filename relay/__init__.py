@@ -1,0 +1,1 @@
+"""From the outbox to Kafka: moves bytes in order, decides nothing."""
