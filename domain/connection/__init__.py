@@ -1,0 +1,1 @@
+"""A connection: one shop on one platform, and how it is priced."""

@@ -1,0 +1,1 @@
+"""A listing: one product as one shop shows it."""

@@ -1,0 +1,1 @@
+"""A product: what is sold, under which names and prices."""

@@ -1,0 +1,1 @@
+"""Stock: a serial stream of movements per SKU and warehouse."""

@@ -1,0 +1,92 @@
+-- Event store, outbox, idempotency keys, unique claims; the roles under which processes work.
+-- phase: before the code that uses it
+
+do $$
+begin
+    -- Roles belong to the whole cluster, so another database of it may have made them already.
+    if not exists (select from pg_roles where rolname = 'syncstore_app') then
+        create role syncstore_app nologin nobypassrls;
+    end if;
+    if not exists (select from pg_roles where rolname = 'syncstore_worker') then
+        create role syncstore_worker nologin nobypassrls;
+    end if;
+    -- Whoever migrates may also become either role: one database URL is enough for a small installation.
+    execute format('grant syncstore_app, syncstore_worker to %I', current_user);
+end
+$$;
+
+grant usage on schema public to syncstore_app, syncstore_worker;
+
+create function current_org() returns text
+    language sql stable parallel safe
+    return nullif(current_setting('syncstore.org', true), '');
+
+comment on function current_org is 'The organisation a transaction works for; null sees nothing under row-level security.';
+
+create sequence event_position as bigint cache 1;
+
+create table events (
+    position bigint not null default nextval('event_position') primary key,
+    org_id text not null,
+    stream_id text not null,
+    version integer not null check (version > 0),
+    partition_key text not null,
+    event_id uuid not null,
+    type text not null,
+    schema smallint not null,
+    data json not null,
+    occurred_at timestamptz not null,
+    recorded_at timestamptz not null default clock_timestamp(),
+    actor text not null,
+    correlation_id uuid not null,
+    causation_id uuid,
+    batch_id uuid,
+    tx xid8 not null default pg_current_xact_id()
+) with (fillfactor = 100);
+
+comment on column events.position is 'Grows over the store. Not a cursor: a lower one may commit after a higher one.';
+comment on column events.tx is 'The writing transaction, for commit-safe reading by snapshot differences.';
+
+create unique index events_stream_version on events (org_id, stream_id, version);
+create index events_tx on events using brin (tx) with (pages_per_range = 16, autosummarize = on);
+
+create table streams (
+    org_id text not null,
+    stream_id text not null,
+    version integer not null,
+    primary key (org_id, stream_id)
+) with (fillfactor = 70);
+
+create table outbox (
+    position bigint primary key references events (position),
+    shard smallint not null
+) with (
+    fillfactor = 100,
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_limit = 2000, autovacuum_vacuum_cost_delay = 1
+);
+
+comment on table outbox is 'Membership: an event is here until Kafka has acknowledged it, then its row is deleted.';
+
+create table idempotency_keys (
+    org_id text not null,
+    key text not null,
+    fingerprint bytea not null,
+    response bytea not null,
+    version integer not null,
+    position bigint not null,
+    created_at timestamptz not null default now(),
+    primary key (org_id, key)
+);
+
+create index idempotency_keys_created_at on idempotency_keys using brin (created_at);
+
+create table claims (
+    org_id text not null,
+    kind text not null,
+    value text not null,
+    stream_id text not null,
+    primary key (org_id, kind, value)
+);
+
+create index claims_stream on claims (org_id, stream_id);
