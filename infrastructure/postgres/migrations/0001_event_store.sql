@@ -58,7 +58,7 @@ create table streams (
 ) with (fillfactor = 70);
 
 create table outbox (
-    position bigint primary key references events (position),
+    position bigint primary key,
     shard smallint not null
 ) with (
     fillfactor = 100,
