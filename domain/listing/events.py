@@ -99,7 +99,7 @@ class PushConfirmed(Struct, frozen=True, kw_only=True):
 
 
 class PushRefused(Struct, frozen=True, kw_only=True):
-    """The platform, or a rule of ours, did not take these fields; they will not be tried again unless something changes."""
+    """The platform, or a rule of ours, did not take these fields; they wait for something to change."""
 
     fields: tuple[str, ...]
     error_class: ErrorClass
