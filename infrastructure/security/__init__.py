@@ -1,0 +1,1 @@
+"""Keys, tokens and what seals them."""

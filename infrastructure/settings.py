@@ -1,0 +1,144 @@
+"""Every setting, read once from the environment into frozen values. Nothing else in SyncStore reads the environment.
+
+A variable that cannot be used, or that no setting has the name of, stops the start with its name and what is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from domain.errors import SyncStoreError
+
+PREFIX: Final = "SYNCSTORE_"
+IGNORED: Final = ("SYNCSTORE_TEST_",)
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class WrongSettings(SyncStoreError):
+    """One or more environment variables cannot be used; the message names each."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + name.upper()):
+    """Field `database_url` is the variable SYNCSTORE_DATABASE_URL, and so on."""
+
+    database_url: str | None = None
+    """PostgreSQL of one's own; with `kafka_bootstrap` set as well, no local stack is started."""
+    kafka_bootstrap: str | None = None
+    """host:port,host:port"""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = None
+    kafka_ssl_ca_file: str | None = None
+    kafka_ssl_cert_file: str | None = None
+    kafka_ssl_key_file: str | None = None
+    local_folder: str = ".local"
+    """Where the local stack keeps data, jars, logs and its own secrets."""
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8080
+    metrics_port: Port = 0
+    """Of processes other than the API: 0 leaves their metrics to `syncstore up`, which assigns ports."""
+    public_url: str | None = None
+    """How shops reach the API for their notifications; default: the API's own address."""
+    api_pool: Annotated[int, Meta(ge=2, le=100)] = 10
+    worker_pool: Annotated[int, Meta(ge=2, le=100)] = 8
+
+    encryption_keys: str | None = None
+    """id:base64 of 32 bytes[,id:base64...]; the first seals, all open. The local stack makes its own."""
+
+    push_concurrency: Annotated[int, Meta(ge=1, le=50)] = 5
+    """Calls under way at once per shop (R98)."""
+    poll_seconds: Seconds = 60.0
+    """Between two looks at what changed in a shop without a notification."""
+    full_scan_seconds: Seconds = 21_600.0
+    """Between two full comparisons of a shop with the listings (price edits do not move Shopee's update time)."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @property
+    def uses_local_stack(self) -> bool:
+        return self.database_url is None or self.kafka_bootstrap is None
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.local_folder).resolve()
+
+    def keys(self) -> dict[str, bytes]:
+        """Encryption keys by id, the sealing one first.
+
+        Raises WrongSettings.
+        """
+        keys: dict[str, bytes] = {}
+        for entry in (self.encryption_keys or "").split(","):
+            if not entry.strip():
+                continue
+            name, _, encoded = entry.strip().partition(":")
+            try:
+                key = base64.b64decode(encoded, validate=True)
+            except binascii.Error:
+                key = b""
+            if not name or len(key) != 32:
+                raise WrongSettings(
+                    "SYNCSTORE_ENCRYPTION_KEYS must be id:base64-of-32-bytes, several separated by commas; "
+                    "make one with: syncstore keys new-encryption-key"
+                )
+            keys[name] = key
+        return keys
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Raises WrongSettings naming the variable.
+    """
+    environ = os.environ if environ is None else environ
+    mine = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and not name.startswith(IGNORED) and value != ""
+    }
+    known = {PREFIX + field.upper() for field in Settings.__struct_fields__}
+    for name in sorted(mine.keys() - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise WrongSettings(f"{name} is not a setting of SyncStore{hint}")
+    try:
+        settings = msgspec.convert(mine, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise WrongSettings(f"a setting cannot be used: {error}") from error
+    _check_pairs(settings)
+    return settings
+
+
+def _check_pairs(settings: Settings) -> None:
+    if (settings.database_url is None) != (settings.kafka_bootstrap is None):
+        missing = "SYNCSTORE_DATABASE_URL" if settings.database_url is None else "SYNCSTORE_KAFKA_BOOTSTRAP"
+        raise WrongSettings(
+            f"{missing} is missing: set both to use servers of your own, or neither for the local stack"
+        )
+    if settings.kafka_security_protocol.startswith("SASL") and not (
+        settings.kafka_sasl_mechanism and settings.kafka_sasl_username and settings.kafka_sasl_password
+    ):
+        raise WrongSettings(
+            f"SYNCSTORE_KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol} needs "
+            "SYNCSTORE_KAFKA_SASL_MECHANISM, SYNCSTORE_KAFKA_SASL_USERNAME and SYNCSTORE_KAFKA_SASL_PASSWORD"
+        )
+    if not settings.uses_local_stack and not settings.encryption_keys:
+        raise WrongSettings(
+            "SYNCSTORE_ENCRYPTION_KEYS is missing: shop tokens are sealed with it; "
+            "make one with: syncstore keys new-encryption-key"
+        )
+    settings.keys()
