@@ -1,0 +1,45 @@
+"""Notifications from shops, kept before they are acknowledged. Each only says "look there"; none carries truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from infrastructure.postgres import statements
+
+SQL: Final = statements.load(Path(__file__).with_name("inbox.sql"))
+
+KEEP_DAYS: Final = 30
+"""Well past every platform's last retry (C13)."""
+
+
+async def accept(
+    connection: AsyncConnection[Any], *, org_id: str, connection_id: str, dedupe_key: str, body: bytes
+) -> bool:
+    """False when it had been accepted before."""
+    cursor = await connection.execute(
+        SQL["accept"],
+        {"org_id": org_id, "connection_id": connection_id, "dedupe_key": dedupe_key, "body": body},
+    )
+    return cursor.rowcount == 1
+
+
+async def waiting(
+    connection: AsyncConnection[Any], *, org_id: str, connection_id: str, limit: int = 100
+) -> list[tuple[int, bytes]]:
+    cursor = await connection.execute(
+        SQL["waiting"], {"org_id": org_id, "connection_id": connection_id, "limit": limit}, binary=True
+    )
+    return [(row[0], bytes(row[1])) for row in await cursor.fetchall()]
+
+
+async def handled(connection: AsyncConnection[Any], ids: Sequence[int]) -> None:
+    await connection.execute(SQL["handled"], {"ids": list(ids)})
+
+
+async def forget(connection: AsyncConnection[Any], *, days: int = KEEP_DAYS) -> int:
+    cursor = await connection.execute(SQL["forget"], {"days": days})
+    return cursor.rowcount

@@ -1,0 +1,42 @@
+-- name: enqueue
+-- One row per listing: more reasons to push make it more urgent, never more rows.
+insert into push_queue (listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since)
+select listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since
+from unnest(
+    %(listing_ids)s::text[], %(org_ids)s::text[], %(connection_ids)s::text[], %(product_ids)s::text[],
+    %(priorities)s::smallint[], %(due_at)s::timestamptz[], %(wanted_since)s::timestamptz[]
+) as wanted (listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since)
+on conflict (listing_id) do update
+set priority = least(push_queue.priority, excluded.priority),
+    due_at = least(push_queue.due_at, excluded.due_at),
+    attempts = 0,
+    wanted_since = least(push_queue.wanted_since, excluded.wanted_since),
+    revision = push_queue.revision + 1;
+
+-- name: due
+-- The most urgent listings of a lane that are not under way.
+select listing_id, product_id, priority, attempts, revision, wanted_since
+from push_queue
+where org_id = %(org_id)s and connection_id = %(connection_id)s and due_at <= %(now)s
+    and listing_id <> all (%(under_way)s::text[])
+order by priority, due_at, listing_id
+limit %(limit)s;
+
+-- name: next_due
+-- When the lane has something to do next; null when never.
+select min(due_at) from push_queue
+where org_id = %(org_id)s and connection_id = %(connection_id)s and listing_id <> all (%(under_way)s::text[]);
+
+-- name: done
+-- Remove what was pushed, unless there has been a new reason meanwhile.
+delete from push_queue where listing_id = %(listing_id)s and revision = %(revision)s;
+
+-- name: postpone
+-- Try again later; a new reason in between has already made the row due.
+update push_queue set due_at = %(due_at)s, attempts = %(attempts)s
+where listing_id = %(listing_id)s and revision = %(revision)s;
+
+-- name: depth
+-- How many listings wait, and since when the oldest does.
+select count(*), min(wanted_since) from push_queue
+where (%(connection_id)s::text is null or connection_id = %(connection_id)s);
