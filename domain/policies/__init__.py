@@ -1,0 +1,1 @@
+"""Decisions that are functions of values alone, each with its reason."""
