@@ -1,6 +1,6 @@
 """One lane per shop, held by one process at a time under a lease, so that a shop's limits are kept in one place.
 
-A lane taken over has a new term. A zombie can at worst repeat an absolute write; what it learns about the shop is refused.
+A lane taken over has a new term. A zombie can at worst repeat an absolute write; what it learns of the shop is refused.
 """
 
 from __future__ import annotations
