@@ -32,15 +32,15 @@ from domain.policies.conflict_policy import (
 from domain.values import Platform
 
 __all__ = [
+    "DEFAULT_POLICY",
+    "MASTER",
     "Adoption",
     "Conflict",
     "ConflictPolicy",
-    "DEFAULT_POLICY",
     "Drift",
     "Echo",
     "FieldFacts",
     "LatestWins",
-    "MASTER",
     "Manual",
     "MasterWins",
     "MasterWinsAlways",
@@ -144,7 +144,7 @@ Resolution = MasterWins | PlatformWins | NeedsPerson
 
 
 def group_of(field: str) -> FieldGroup:
-    """ "price:SKU" is of the offer, "stock:SKU" of the stock, everything else of the content."""
+    """Fields named "price:SKU" are of the offer, "stock:SKU" of the stock, everything else of the content."""
     kind = field.partition(":")[0]
     return {"price": FieldGroup.OFFER, "stock": FieldGroup.STOCK}.get(kind, FieldGroup.CONTENT)
 
