@@ -26,8 +26,8 @@ LOGGING = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
 
-# One node cannot replicate, so every factor is 1. After a kill the controller waits a session timeout before it lets the
-# broker register again, hence the short one. How records reach the disk is left at Kafka's defaults.
+# One node cannot replicate, so every factor is 1. After a kill the controller waits a session timeout before the broker
+# may register again, hence the short one. How records reach the disk is left at Kafka's defaults.
 PROPERTIES = """\
 # Written at every start.
 process.roles=broker,controller
@@ -103,7 +103,8 @@ class KafkaServer:
         properties = self.folder / "format.properties"
         self._write_properties(properties, ports, data=fresh.name)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        options = ["format", "--standalone", "--cluster-id", cluster, "--config", str(properties)]
+        # One argument with its option: every 64th id begins with a dash.
+        options = ["format", "--standalone", f"--cluster-id={cluster}", "--config", str(properties)]
         command = [*self._command, "kafka.tools.StorageTool", *options]
         made = run(command, account=None, working_directory=self.folder, locale=LOCALE)
         properties.unlink()

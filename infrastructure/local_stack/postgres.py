@@ -134,7 +134,7 @@ class PostgresServer:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
     def is_start_worth_repeating(self) -> bool:
-        """Sessions of a killed server hold its memory until they notice, and it itself holds its pid until it is reaped."""
+        """Sessions of a killed server hold its memory until they notice; it holds its own pid until it is reaped."""
         text = self._log.read_text(errors="replace")
         return "pre-existing shared memory block" in text or 'lock file "postmaster.pid" already exists' in text
 

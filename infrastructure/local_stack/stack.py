@@ -84,6 +84,7 @@ class LocalStack:
         make_folder(self._folder)
         with exclusive(self._lock_file, self._report):
             state = self._load()
+            self._assign_ports(state)
             self._in_parallel(lambda part: self._start(part, state), parts)
             return StackAddress(
                 database_url=self._postgres.address(state.ports), kafka_bootstrap=self._kafka.address(state.ports)
@@ -178,14 +179,18 @@ class LocalStack:
         return identify_by_pid_file(server.pid_file, server.marker)
 
     def _load(self) -> State:
-        """The state with a port for everything; what it has lost is still in the servers' own configuration."""
+        """The state file's content; ports that it has lost are still in the servers' own configuration."""
         state = self._state_file.load()
+        for server in self._servers.values():
+            state.ports = server.configured_ports() | state.ports
+        return state
+
+    def _assign_ports(self, state: State) -> None:
+        """To every part, started now or later, so that an address once handed out stays."""
         for server in self._servers.values():
             for name in server.port_names:
                 if name not in state.ports:
-                    known = server.configured_ports().get(name)
-                    state.ports[name] = known or choose_free(excluding=frozenset(state.ports.values()))
-        return state
+                    state.ports[name] = choose_free(excluding=frozenset(state.ports.values()))
 
     def _remember(self, state: State, part: Part, process: ProcessIdentity, version: str | None = None) -> None:
         with self._state_lock:
