@@ -78,7 +78,13 @@ def identity_of(stream: str) -> str:
 
 def listing_id(connection_id: str, product_id: str) -> str:
     """A product is listed at most once per connection, so the pair is the identity."""
-    return str(uuid5(NAMESPACE, f"listing/{connection_id}/{product_id}"))
+    return f"{connection_id}.{product_id}"
+
+
+def parts_of_listing(listing: str) -> tuple[str, str]:
+    """(connection id, product id); neither contains a dot."""
+    connection, _, product = listing.rpartition(".")
+    return connection, product
 
 
 def stock_id(org_id: str, sku: str, warehouse: str) -> str:
