@@ -1,5 +1,6 @@
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,9 +77,8 @@ def exclusive(path: Path, report: Report) -> Iterator[None]:
 def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise LocalStackError(
             f"{folder} cannot be written ({error.strerror}). Choose another folder, or let this user write there."

@@ -15,9 +15,8 @@ def nullable(text: str | None) -> bytes:
 
 
 def answer(cluster: str | None, *ports: int) -> bytes:
-    brokers = b"".join(
-        struct.pack(">i", 1) + nullable(LOOPBACK) + struct.pack(">i", port) + nullable(None) for port in ports
-    )
+    node, host, rack = struct.pack(">i", 1), nullable(LOOPBACK), nullable(None)
+    brokers = b"".join(node + host + struct.pack(">i", port) + rack for port in ports)
     body = struct.pack(">ii", 1, len(ports)) + brokers + nullable(cluster) + struct.pack(">ii", 1, 0)
     return struct.pack(">i", len(body)) + body
 
@@ -50,7 +49,7 @@ def test_a_broker_that_knows_no_cluster_yet_is_read() -> None:
         assert ask_metadata(port) == ClusterMetadata(cluster_id=None, broker_ports=frozenset())
 
 
-@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", answer("cluster", 9092)[:4] + b"\0" * 99])
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", answer("cluster", 9092)[:4] + b"\x7f" * 99])
 def test_an_answer_of_another_protocol_is_refused(reply: bytes) -> None:
     with server(reply) as port, pytest.raises((ValueError, ConnectionError)):
         ask_metadata(port)
