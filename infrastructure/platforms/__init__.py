@@ -1,0 +1,1 @@
+"""The marketplaces: one connector each, behind one interface."""

@@ -1,0 +1,53 @@
+"""What a platform's push messages say to us: that something changed, never what it is now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class HintKind(StrEnum):
+    PRICE = "price"
+    STOCK = "stock"
+    STATUS = "status"
+    PROMOTION = "promotion"
+    ORDER = "order"
+    AUTHORISATION = "authorisation"
+    OTHER = "other"
+
+
+class ListingHint(Struct, frozen=True):
+    """Read this listing again. Without an `external_id` the hint concerns the shop."""
+
+    external_id: str | None
+    external_variant_id: str | None
+    kind: HintKind
+
+
+class PushMessage(Struct, frozen=True, kw_only=True):
+    """One message, understood. `key` is the same for a message and its repetitions, within one platform."""
+
+    key: str
+    code: str
+    shop_id: str | None
+    sent_at: datetime | None
+    hints: tuple[ListingHint, ...]
+
+
+class LostPushes(Struct, frozen=True, kw_only=True):
+    """The oldest undelivered messages. They come again until `token` is confirmed: store them first."""
+
+    messages: tuple[PushMessage, ...]
+    token: str | None
+    more: bool
+
+
+class LostPushSource(Protocol):
+    """A connector whose platform keeps what it could not deliver."""
+
+    async def lost_pushes(self) -> LostPushes: ...
+
+    async def confirm_lost_pushes(self, token: str) -> None: ...

@@ -1,0 +1,1 @@
+"""Marketplaces that run on this machine and behave like the real ones."""
