@@ -1,0 +1,1 @@
+"""Processes that follow the topics: reactions, pushes, the watch over shops."""
