@@ -8,12 +8,17 @@ from msgspec import Struct
 
 
 class StockReceived(Struct, frozen=True, kw_only=True):
-    """Pieces came in; the first movement also tells whose stock this is."""
+    """Pieces came in; the first movement also tells whose stock this is.
+
+    `at` is when they did. What happened before the latest count was on the shelf when it was counted, so it is recorded
+    and leaves the figure as it is.
+    """
 
     product_id: str
     sku: str
     warehouse: str
     quantity: int
+    at: datetime
     on_hand_before: int
     on_hand_after: int
     reason: str = ""
@@ -33,12 +38,13 @@ class StockCounted(Struct, frozen=True, kw_only=True):
 
 
 class StockAdjusted(Struct, frozen=True, kw_only=True):
-    """A correction by a difference (loss, find, return to supplier)."""
+    """A correction by a difference (loss, find, return to supplier). `at` as in `StockReceived`."""
 
     product_id: str
     sku: str
     warehouse: str
     delta: int
+    at: datetime
     on_hand_before: int
     on_hand_after: int
     reason: str = ""
