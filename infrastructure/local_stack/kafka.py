@@ -1,6 +1,5 @@
 import base64
 import re
-import shutil
 import signal
 import uuid
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from infrastructure.local_stack.java import find_java
 from infrastructure.local_stack.kafka_probe import ask_metadata
 from infrastructure.local_stack.ports import LOOPBACK
 from infrastructure.local_stack.process import ProcessIdentity, run, spawn, stop
-from infrastructure.local_stack.server import wait_until
+from infrastructure.local_stack.server import unfinished, wait_until
 from infrastructure.local_stack.state import Report
 
 STOP_SECONDS = 30.0
@@ -96,10 +95,8 @@ class KafkaServer:
         )
 
     def _format(self, ports: Mapping[str, int]) -> None:
-        """Into a folder of another name first, so that a kill in between leaves no half-made storage behind."""
         self._report("formatting Kafka's storage")
-        fresh = self.folder / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        fresh = unfinished(self.folder)
         properties = self.folder / "format.properties"
         self._write_properties(properties, ports, data=fresh.name)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

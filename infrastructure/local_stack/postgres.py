@@ -3,7 +3,6 @@ import importlib.util
 import os
 import re
 import secrets
-import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from psycopg import sql
 from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.local_stack.ports import LOOPBACK
 from infrastructure.local_stack.process import Account, ProcessIdentity, run, spawn, stop
-from infrastructure.local_stack.server import wait_until
+from infrastructure.local_stack.server import unfinished, wait_until
 from infrastructure.local_stack.state import Report
 from infrastructure.local_stack.unprivileged import account_for, make_reachable
 
@@ -76,10 +75,8 @@ class PostgresServer:
         return version
 
     def _initialise(self, programs: Path, account: Account | None) -> None:
-        """Into a folder of another name first, so that a kill in between leaves no half-made cluster behind."""
         self._report("creating the PostgreSQL cluster")
-        fresh = self.folder / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        fresh = unfinished(self.folder)
         self._password()
         if account is not None:
             os.chown(self._password_file, account.uid, account.gid)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.local_stack.errors import LocalStackError, ServerDiedError
 
 # The outer shell leaves at once, so the server belongs to init and never lingers as a zombie of the caller; the inner
 # one writes its own pid down before it becomes the server, so there is no moment with a server nobody knows.
@@ -78,7 +78,7 @@ def spawn(
         raise LocalStackError(f"{command[0]} could not be started: {shell.stderr.strip()}")
     process = identify(int(shell.stdout))
     if process is None:
-        raise LocalStackError(f"{command[0]} ended as soon as it was started.\n{tail(log)}")
+        raise ServerDiedError(f"{command[0]} ended as soon as it was started. {tail(log)}")
     return process
 
 

@@ -1,11 +1,13 @@
 """What the stack asks of each of its servers."""
 
+import secrets
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.local_stack.errors import LocalStackError, ServerDiedError
 from infrastructure.local_stack.process import ProcessIdentity, is_alive, tail
 
 READY_SECONDS = 90
@@ -52,5 +54,11 @@ def wait_until(ready: Callable[[], str | None], process: ProcessIdentity, title:
         time.sleep(0.05)
 
 
-class ServerDiedError(LocalStackError):
-    """The process ended before it answered."""
+def unfinished(folder: Path) -> Path:
+    """Where to make data that are renamed when they are complete, so that a kill leaves nothing half-made in use.
+
+    A new name each time: the program of a killed start may still be writing into the last one, which is removed.
+    """
+    for leftover in folder.glob("data.new*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return folder / f"data.new.{secrets.token_hex(4)}"

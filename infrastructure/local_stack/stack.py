@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.local_stack.errors import LocalStackError, ServerDiedError
 from infrastructure.local_stack.kafka import KafkaServer
 from infrastructure.local_stack.ports import choose_free, describe_holder, is_free
 from infrastructure.local_stack.postgres import PostgresServer
 from infrastructure.local_stack.process import ProcessIdentity, identify_by_pid_file, is_alive
-from infrastructure.local_stack.server import Server, ServerDiedError
+from infrastructure.local_stack.server import Server
 from infrastructure.local_stack.state import Report, State, StateFile, exclusive, make_folder
 
 REPEAT_SECONDS = 20.0
@@ -136,9 +136,9 @@ class LocalStack:
         self._report(f"starting {server.title} {version} on port {state.ports[server.port_names[0]]}")
         began = time.monotonic()
         while True:
-            process = server.start(state.ports)
-            self._remember(state, part, process, version)
             try:
+                process = server.start(state.ports)
+                self._remember(state, part, process, version)
                 server.wait_ready(process, state.ports)
                 break
             except ServerDiedError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.local_stack.errors import ServerDiedError
 from infrastructure.local_stack.process import (
     ProcessIdentity,
     identify,
@@ -92,7 +92,7 @@ def test_the_log_of_the_last_run_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_log_says_why_a_program_did_not_start(tmp_path: Path) -> None:
-    with suppress(LocalStackError):  # raised unless it was seen in the moment before it ended
+    with suppress(ServerDiedError):  # raised unless it was seen in the moment before it ended
         assert wait_gone(spawn_in(tmp_path, str(tmp_path / "missing")), 10)
 
     wait_for(lambda: "not found" in tail(tmp_path / "log"))
