@@ -8,8 +8,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from services.simulators.shopee.calls import Context
+from services.simulators.shopee.config import SimulatorConfig
 from services.simulators.shopee.gate import Refused, read_body
-from services.simulators.shopee.shop import Token
+from services.simulators.shopee.shop import Shop, Token
 
 OVERLAP: Final = 300
 """Seconds for which an access token goes on working after it was refreshed."""
@@ -43,7 +44,7 @@ def get_token(context: Context) -> dict[str, Any]:
     if state.code_spent or not secrets.compare_digest(body.code.encode(), context.config.first_code.encode()):
         raise Refused("invalid_code", "Invalid code.")
     state.code_spent = True
-    pair = issue(context)
+    pair = issue(context.shop, context.config)
     return {**pair, "shop_id_list": [context.config.shop_id], "merchant_id_list": []}
 
 
@@ -56,11 +57,11 @@ def refresh(context: Context) -> dict[str, Any]:
         raise Refused("error_auth", "Invalid refresh_token.")
     if known.dies_at <= context.shop.now():
         raise Refused("error_shop_refresh_token", "The refresh_token has expired.")
-    return {**issue(context), "partner_id": body.partner_id, "shop_id": body.shop_id}
+    return {**issue(context.shop, context.config), "partner_id": body.partner_id, "shop_id": body.shop_id}
 
 
-def issue(context: Context) -> dict[str, Any]:
-    shop, config = context.shop, context.config
+def issue(shop: Shop, config: SimulatorConfig) -> dict[str, Any]:
+    """A new pair."""
     now = shop.now()
     still = [token for token in shop.state.access_tokens if token.dies_at > now]
     for token in still:
@@ -118,7 +119,8 @@ def _store(context: Context, number: int, content: bytes) -> dict[str, Any]:
     if not content.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
         return {"id": number, "error": "error_image_format", "message": "Only JPG and PNG images are taken."}
     image_id = f"sg-{secrets.token_hex(8)}"
-    context.shop.images[image_id] = content
+    context.shop.state.images[image_id] = content
+    context.shop.revision += 1
     url = f"{context.image_host}/_simulator/images/{image_id}"
     info = {"image_id": image_id, "image_url_list": [{"image_url_region": "ID", "image_url": url}]}
     return {"id": number, "error": "", "message": "", "image_info": info}

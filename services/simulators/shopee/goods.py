@@ -333,7 +333,7 @@ def _check_category(category_id: int) -> None:
 def _check_images(context: Context, images: list[str]) -> None:
     if not 1 <= len(images) <= context.limits.images_max:
         raise Refused("error_image_num_min", "The number of images is out of range.")
-    if any(image not in context.shop.images and not image.startswith("sg-seed-") for image in images):
+    if any(image not in context.shop.state.images and not image.startswith("sg-seed-") for image in images):
         raise Refused("error_image_unavailable", "An image is not there; upload it first.")
 
 

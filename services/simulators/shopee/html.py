@@ -23,18 +23,22 @@ _STATUS: Final = {
 _ORDER_STATUS: Final = {"READY_TO_SHIP": "Perlu dikirim", "SHIPPED": "Dikirim", "CANCELLED": "Dibatalkan"}
 
 _STYLE: Final = """
-:root{--o:#c8391b;--l:#e3e0dc;--t:#2b2724}
-*{box-sizing:border-box}body{margin:0;font:15px/1.5 system-ui,sans-serif;color:var(--t);background:#f7f5f3}
+:root{--o:#c8391b;--l:#e3e0dc;--t:#2b2724}*{box-sizing:border-box}
+body{margin:0;font:15px/1.5 system-ui,sans-serif;color:var(--t);background:#f7f5f3}
 header{background:var(--o);color:#fff;padding:.8rem 1.5rem;display:flex;gap:1.5rem;align-items:center;flex-wrap:wrap}
-header a{color:#fff}header b{font-size:1.1rem}header form{margin-left:auto}main{max-width:70rem;margin:1.5rem auto;padding:0 1rem}
-h1{font-size:1.4rem;margin:.2rem 0 1rem}section{background:#fff;border:1px solid var(--l);border-radius:8px;padding:1rem;
-margin-bottom:1rem;overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.45rem .6rem;
-border-bottom:1px solid var(--l);vertical-align:middle}th{font-weight:600;color:#6a635d;font-size:.85rem}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}input{font:inherit;padding:.3rem .5rem;border:1px solid #b9b3ad;
-border-radius:5px;width:8rem}input.w{width:min(36rem,100%)}input.s{width:4.5rem}button{font:inherit;padding:.3rem .8rem;
-border:1px solid var(--o);background:#fff;color:var(--o);border-radius:5px;cursor:pointer}button.p{background:var(--o);
-color:#fff}td form,.row{display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}.ok,.no{padding:.6rem 1rem;border-radius:8px;
-margin-bottom:1rem}.ok{background:#e3f3e6;color:#145a24}.no{background:#fbe4df;color:#8d1f09}.muted{color:#6a635d}
+header a{color:#fff}header b{font-size:1.1rem}header form{margin-left:auto}
+main{max-width:70rem;margin:1.5rem auto;padding:0 1rem}h1{font-size:1.4rem;margin:.2rem 0 1rem}
+section{background:#fff;border:1px solid var(--l);border-radius:8px;padding:1rem;margin-bottom:1rem;overflow-x:auto}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.45rem .6rem;border-bottom:1px solid var(--l);vertical-align:middle}
+th{font-weight:600;color:#6a635d;font-size:.85rem}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+input{font:inherit;padding:.3rem .5rem;border:1px solid #b9b3ad;border-radius:5px;width:8rem}
+input.w{width:min(36rem,100%)}input.s{width:4.5rem}
+button{font:inherit;padding:.3rem .8rem;border:1px solid var(--o);background:#fff;color:var(--o);border-radius:5px;cursor:pointer}
+button.p{background:var(--o);color:#fff}td form,.row{display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}
+.ok,.no{padding:.6rem 1rem;border-radius:8px;margin-bottom:1rem}.ok{background:#e3f3e6;color:#145a24}
+.no{background:#fbe4df;color:#8d1f09}.muted{color:#6a635d}
 .tag{border:1px solid currentColor;border-radius:9px;padding:0 .5rem;font-size:.8rem}
 """
 
@@ -42,7 +46,8 @@ margin-bottom:1rem}.ok{background:#e3f3e6;color:#145a24}.no{background:#fbe4df;c
 def page(title: str, shop_name: str, holiday: bool, content: str) -> str:
     state = "Toko sedang libur" if holiday else "Toko buka"
     switch = "Akhiri libur" if holiday else "Mulai libur"
-    return f"""<!doctype html><html lang="id"><head><meta charset="utf-8"><title>{escape(title)} - simulasi Shopee</title>
+    return f"""<!doctype html><html lang="id"><head><meta charset="utf-8">
+<title>{escape(title)} - simulasi Shopee</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body><header>
 <b>{escape(shop_name)}</b><span>simulasi Shopee</span><nav class="row"><a href="/seller">Produk</a>
 <a href="/seller/orders">Pesanan</a><a href="/seller/calls">Panggilan API</a></nav>
@@ -58,8 +63,10 @@ def notice(ok: str, failed: str) -> str:
 def goods(items: list[Item], count: int, query: str, number: int, size: int) -> str:
     rows = "".join(
         f'<tr><td><a href="/seller/items/{item.item_id}">{escape(item.name)}</a><br>'
-        f'<span class="muted">{item.item_id}</span></td><td>{escape(item.sku)}</td><td class="n">{_price_range(item)}</td>'
-        f'<td class="n">{sum(model.stock - model.reserved for model in item.models)}</td><td class="n">{len(item.models)}</td>'
+        f'<span class="muted">{item.item_id}</span></td><td>{escape(item.sku)}</td>'
+        f'<td class="n">{_price_range(item)}</td>'
+        f'<td class="n">{sum(model.stock - model.reserved for model in item.models)}</td>'
+        f'<td class="n">{len(item.models)}</td>'
         f"<td>{_STATUS.get(item.status, item.status)}</td></tr>"
         for item in items
     )
@@ -83,12 +90,14 @@ def item(item: Item) -> str:
         if status != item.status
     )
     return f"""<section><form method="post" class="row"><label for="title">Nama produk</label>
-<input class="w" id="title" name="title" value="{escape(item.name)}"><button class="p" name="action" value="title">Simpan</button>
+<input class="w" id="title" name="title" value="{escape(item.name)}">
+<button class="p" name="action" value="title">Simpan</button>
 </form><p>{escape(item.description)}</p><p class="muted">Nomor {item.item_id}, SKU induk {escape(item.sku) or "-"},
 berat {escape(item.weight)} kg, diubah {_when(item.update_time)}</p>
-<form method="post" class="row"><span class="tag">{_STATUS.get(item.status, item.status)}</span>{buttons}</form></section>
-<section><table><thead><tr><th>Varian</th><th>Harga</th><th>Stok</th><th class="n">Dipesan</th><th>Promosi</th><th>Pembeli</th>
-</tr></thead><tbody>{rows}</tbody></table></section>"""
+<form method="post" class="row">
+<span class="tag">{_STATUS.get(item.status, item.status)}</span>{buttons}</form></section>
+<section><table><thead><tr><th>Varian</th><th>Harga</th><th>Stok</th><th class="n">Dipesan</th><th>Promosi</th>
+<th>Pembeli</th></tr></thead><tbody>{rows}</tbody></table></section>"""
 
 
 def orders(state: State) -> str:
@@ -119,10 +128,12 @@ def calls(shop: Shop) -> str:
     )
     rows = "".join(
         f"<tr><td>{_when(call.at, seconds=True)}</td><td>{call.method}</td><td>{escape(call.path)}</td>"
-        f'<td class="n">{call.status}</td><td>{escape(call.error) or "-"}</td><td class="n">{call.milliseconds:.1f}</td></tr>'
+        f'<td class="n">{call.status}</td><td>{escape(call.error) or "-"}</td>'
+        f'<td class="n">{call.milliseconds:.1f}</td></tr>'
         for call in list(reversed(shop.log))[:200]
     )
-    return f"""<section><table><thead><tr><th>Alamat</th><th class="n">Jumlah</th></tr></thead><tbody>{counts}</tbody></table>
+    return f"""<section><table><thead><tr><th>Alamat</th><th class="n">Jumlah</th></tr></thead>
+<tbody>{counts}</tbody></table>
 </section><section><table><thead><tr><th>Waktu</th><th>Cara</th><th>Alamat</th><th class="n">HTTP</th><th>Kesalahan</th>
 <th class="n">ms</th></tr></thead><tbody>{rows}</tbody></table></section>"""
 
@@ -145,10 +156,13 @@ def _model_row(item: Item, model: Model) -> str:
     price_lock = "Buka harga" if model.price_locked else "Kunci harga"
     stock_lock = "Buka stok" if model.stock_locked else "Kunci stok"
     return f"""<tr><td>{name}<br><span class="muted">{escape(model.sku)}</span></td>
-<td>{field("price", rupiah(model.price), "Ubah harga")}</td><td>{field("stock", str(model.stock), "Ubah stok", "s")}</td>
-<td class="n">{model.reserved}</td><td><form method="post">{hidden}<button name="action" value="price_lock">{price_lock}</button>
+<td>{field("price", rupiah(model.price), "Ubah harga")}</td>
+<td>{field("stock", str(model.stock), "Ubah stok", "s")}</td>
+<td class="n">{model.reserved}</td><td><form method="post">{hidden}
+<button name="action" value="price_lock">{price_lock}</button>
 <button name="action" value="stock_lock">{stock_lock}</button></form></td>
-<td><form method="post">{hidden}<input class="s" name="quantity" value="1" inputmode="numeric" aria-label="Jumlah {name}">
+<td><form method="post">{hidden}<input class="s" name="quantity" value="1" inputmode="numeric"
+aria-label="Jumlah {name}">
 <button name="action" value="order">Pesan</button></form></td></tr>"""
 
 

@@ -1,6 +1,7 @@
 """The seller's pages: what a person does at the shop, in plain forms."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Final
 
 from litestar import Response, get, post
 from litestar.enums import RequestEncodingType
@@ -25,11 +26,11 @@ class Mistake(Exception):
 
 
 def handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
-    shop = simulator.shop
+    return [*_goods_handlers(simulator), *_shop_handlers(simulator)]
 
-    @get("/", sync_to_thread=False)
-    def home() -> Redirect:
-        return Redirect("/seller")
+
+def _goods_handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
+    shop = simulator.shop
 
     @get("/seller", sync_to_thread=False)
     def goods(q: str = "", page: int = 1) -> Response[str]:
@@ -48,10 +49,19 @@ def handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
     def edit(item_id: int, data: Form) -> Redirect:
         item = _item(shop, item_id)
         try:
-            done = _edit(shop, item, data)
+            return _back(f"/seller/items/{item_id}", ok=_edit(shop, item, data))
         except Mistake as mistake:
-            return Redirect(f"/seller/items/{item_id}", query_params={"gagal": str(mistake)}, status_code=303)
-        return Redirect(f"/seller/items/{item_id}", query_params={"ok": done}, status_code=303)
+            return _back(f"/seller/items/{item_id}", gagal=str(mistake))
+
+    return [goods, item_page, edit]
+
+
+def _shop_handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
+    shop = simulator.shop
+
+    @get("/", sync_to_thread=False)
+    def home() -> Redirect:
+        return Redirect("/seller")
 
     @get("/seller/orders", sync_to_thread=False)
     def orders(gagal: str = "") -> Response[str]:
@@ -62,26 +72,28 @@ def handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
         order = shop.state.orders.get(order_sn)
         if order is None:
             raise NotFoundException("Pesanan tidak ditemukan.")
+        move = shop.ship_order if data.get("action") == "ship" else shop.cancel_order
         try:
-            if data.get("action") == "ship":
-                shop.ship_order(order)
-            else:
-                shop.cancel_order(order)
+            move(order)
         except ValueError:
-            return Redirect("/seller/orders", query_params={"gagal": "Pesanan sudah selesai."}, status_code=303)
-        return Redirect("/seller/orders", status_code=303)
+            return _back("/seller/orders", gagal="Pesanan sudah selesai.")
+        return _back("/seller/orders")
 
     @post("/seller/holiday", status_code=303, sync_to_thread=False)
     def holiday() -> Redirect:
         shop.state.holiday = not shop.state.holiday
         shop.revision += 1
-        return Redirect("/seller", status_code=303)
+        return _back("/seller")
 
     @get("/seller/calls", sync_to_thread=False)
     def calls() -> Response[str]:
         return _page(simulator, "Panggilan API", html.calls(shop))
 
-    return [home, goods, item_page, edit, orders, move_order, holiday, calls]
+    return [home, orders, move_order, holiday, calls]
+
+
+def _back(path: str, **notice: str) -> Redirect:
+    return Redirect(path, query_params=notice or None, status_code=303)
 
 
 def _page(simulator: Simulator, title: str, content: str) -> Response[str]:
@@ -117,44 +129,61 @@ def _edit(shop: Shop, item: Item, data: dict[str, str]) -> str:
     model = item.model(_whole(data.get("model_id", "")))
     if model is None:
         raise Mistake("Varian tidak ditemukan.")
-    return _edit_model(shop, item, model, action, data)
+    if action not in MODEL_ACTIONS:
+        raise Mistake("Tindakan tidak dikenal.")
+    return MODEL_ACTIONS[action](shop, item, model, data)
 
 
-def _edit_model(shop: Shop, item: Item, model: Model, action: str, data: dict[str, Any]) -> str:
-    if action == "price":
-        price = _whole(data.get("price", ""))
-        others = [other.price for other in item.models if other is not model]
-        if not LIMITS.price_min <= price <= LIMITS.price_max:
-            raise Mistake(f"Harga harus antara {html.rupiah(LIMITS.price_min)} dan {html.rupiah(LIMITS.price_max)}.")
-        if model.price_locked:
-            raise Mistake("Harga tidak dapat diubah selama promosi.")
-        if max([price, *others]) > LIMITS.price_spread * min([price, *others]):
-            raise Mistake("Harga varian tertinggi paling banyak 7 kali harga terendah.")
-        shop.set_price(item, model, price)
-        return f"Harga sekarang {html.rupiah(price)}."
-    if action == "stock":
-        stock = _whole(data.get("stock", ""))
-        if not model.reserved <= stock <= LIMITS.stock_max:
-            raise Mistake(f"Stok harus antara {model.reserved} (sudah dipesan) dan {LIMITS.stock_max}.")
-        shop.set_stock(item, model, stock)
-        return f"Stok sekarang {stock}."
-    if action == "price_lock":
-        model.price_locked = not model.price_locked
-        shop.revision += 1
-        return "Promosi dimulai, harga terkunci." if model.price_locked else "Promosi berakhir, harga terbuka."
-    if action == "stock_lock":
-        model.stock_locked = not model.stock_locked
-        shop.revision += 1
-        return "Stok dikunci untuk promosi." if model.stock_locked else "Stok terbuka lagi."
-    if action == "order":
-        quantity = _whole(data.get("quantity", ""))
-        try:
-            order = shop.place_order(item, model, quantity)
-        except ValueError:
-            left = model.stock - model.reserved
-            raise Mistake(f"Tidak dapat memesan {quantity}; tersedia {left} dan produk harus aktif.") from None
-        return f"Pesanan {order.order_sn} masuk."
-    raise Mistake("Tindakan tidak dikenal.")
+def _price(shop: Shop, item: Item, model: Model, data: dict[str, str]) -> str:
+    price = _whole(data.get("price", ""))
+    prices = [price, *(other.price for other in item.models if other is not model)]
+    if not LIMITS.price_min <= price <= LIMITS.price_max:
+        raise Mistake(f"Harga harus antara {html.rupiah(LIMITS.price_min)} dan {html.rupiah(LIMITS.price_max)}.")
+    if model.price_locked:
+        raise Mistake("Harga tidak dapat diubah selama promosi.")
+    if max(prices) > LIMITS.price_spread * min(prices):
+        raise Mistake("Harga varian tertinggi paling banyak 7 kali harga terendah.")
+    shop.set_price(item, model, price)
+    return f"Harga sekarang {html.rupiah(price)}."
+
+
+def _stock(shop: Shop, item: Item, model: Model, data: dict[str, str]) -> str:
+    stock = _whole(data.get("stock", ""))
+    if not model.reserved <= stock <= LIMITS.stock_max:
+        raise Mistake(f"Stok harus antara {model.reserved} (sudah dipesan) dan {LIMITS.stock_max}.")
+    shop.set_stock(item, model, stock)
+    return f"Stok sekarang {stock}."
+
+
+def _price_lock(shop: Shop, _: Item, model: Model, __: dict[str, str]) -> str:
+    model.price_locked = not model.price_locked
+    shop.revision += 1
+    return "Promosi dimulai, harga terkunci." if model.price_locked else "Promosi berakhir, harga terbuka."
+
+
+def _stock_lock(shop: Shop, _: Item, model: Model, __: dict[str, str]) -> str:
+    model.stock_locked = not model.stock_locked
+    shop.revision += 1
+    return "Stok dikunci untuk promosi." if model.stock_locked else "Stok terbuka lagi."
+
+
+def _order(shop: Shop, item: Item, model: Model, data: dict[str, str]) -> str:
+    quantity = _whole(data.get("quantity", ""))
+    try:
+        order = shop.place_order(item, model, quantity)
+    except ValueError:
+        left = model.stock - model.reserved
+        raise Mistake(f"Tidak dapat memesan {quantity}; tersedia {left} dan produk harus aktif.") from None
+    return f"Pesanan {order.order_sn} masuk."
+
+
+MODEL_ACTIONS: Final[dict[str, Callable[[Shop, Item, Model, dict[str, str]], str]]] = {
+    "price": _price,
+    "stock": _stock,
+    "price_lock": _price_lock,
+    "stock_lock": _stock_lock,
+    "order": _order,
+}
 
 
 def _whole(text: str) -> int:

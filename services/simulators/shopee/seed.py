@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 from services.simulators.shopee.shop import NO_MODEL, Item, Model, Shop, Tier
@@ -26,9 +27,8 @@ def _add(shop: Shop, number: int) -> Item:
     name, category_id, price, first, second = _GOODS[(number - 1) % len(_GOODS)]
     sku = f"SIM-{number:05d}"
     now = int(shop.now())
-    tiers = [
-        Tier(name=label, options=list(values)) for label, values in (("Warna", first), ("Ukuran", second)) if values
-    ]
+    labelled = (("Warna", first), ("Ukuran", second))
+    tiers = [Tier(name=label, options=list(values)) for label, values in labelled if values]
     item = Item(
         item_id=shop.next_id(),
         name=f"{name} {number}",
@@ -45,9 +45,7 @@ def _add(shop: Shop, number: int) -> Item:
     )
     step = price + (number % 10) * 1_000
     if tiers:
-        places = [(index,) for index in range(len(first))]
-        if second:
-            places = [(*place, index) for place in places for index in range(len(second))]
+        places = product(*(range(len(tier.options)) for tier in tiers))
         item.models = [
             Model(
                 model_id=shop.next_id(),

@@ -9,32 +9,18 @@ from urllib.parse import parse_qsl
 
 import httpx
 import uvicorn
-from litestar import Litestar, Request, Response, get, post, route
+from litestar import Litestar, Request, Response, route
 from litestar.datastructures import UploadFile
-from litestar.exceptions import NotFoundException
-from msgspec import Struct, to_builtins
 
-from services.simulators.shopee import pages, snapshot
-from services.simulators.shopee.access import issue
+from services.simulators.shopee import control, pages, snapshot
 from services.simulators.shopee.api import Api, Incoming
-from services.simulators.shopee.calls import Context
 from services.simulators.shopee.config import SimulatorConfig
-from services.simulators.shopee.faults import Faults
 from services.simulators.shopee.gate import Query
 from services.simulators.shopee.pushes import PushSender
-from services.simulators.shopee.seed import seed
 from services.simulators.shopee.shop import Shop
+from services.simulators.shopee.simulator import Simulator
 
 HttpRequest = Request[Any, Any, Any]
-
-
-class Simulator(Struct, frozen=True, kw_only=True):
-    """The parts, for tests that look inside; `app.state.simulator` of the app that `create_app` makes."""
-
-    config: SimulatorConfig
-    shop: Shop
-    api: Api
-    pushes: PushSender
 
 
 def create_app(config: SimulatorConfig, now: Callable[[], float] = time.time) -> Litestar:
@@ -61,45 +47,8 @@ def create_app(config: SimulatorConfig, now: Callable[[], float] = time.time) ->
         headers = {} if reply.retry_after is None else {"Retry-After": str(reply.retry_after)}
         return Response(reply.body, status_code=reply.status, media_type=reply.content_type, headers=headers)
 
-    @get("/_simulator/images/{image_id:str}")
-    async def image(image_id: str) -> Response[bytes]:
-        content = shop.images.get(image_id)
-        if content is None:
-            raise NotFoundException("there is no such image")
-        return Response(content, media_type="image/png" if content.startswith(b"\x89PNG") else "image/jpeg")
-
-    @get("/_simulator/state", sync_to_thread=False)
-    def state() -> dict[str, Any]:
-        """Everything but credentials, with counts of calls and errors."""
-        return {
-            "items": to_builtins(list(shop.listed()), str_keys=True),
-            "orders": to_builtins(list(shop.state.orders.values())),
-            "calls": dict(shop.calls),
-            "errors": dict(shop.errors),
-            "lost_pushes": len(shop.state.lost),
-            "delivered_pushes": simulator.pushes.delivered,
-            "waiting_pushes": simulator.pushes.waiting,
-            "push_health": to_builtins(simulator.pushes.health()),
-            "holiday": shop.state.holiday,
-        }
-
-    @post("/_simulator/seed", status_code=200, sync_to_thread=False)
-    def add_goods(n: int = 10) -> dict[str, Any]:
-        return {"item_ids": [item.item_id for item in seed(shop, min(n, 10_000))]}
-
-    @post("/_simulator/faults", status_code=200)
-    async def set_faults(data: Faults) -> Faults:
-        """Replaces all switches; an empty object ends them."""
-        simulator.api.faults = data
-        return data
-
-    @post("/_simulator/authorise", status_code=200, sync_to_thread=False)
-    def authorise() -> dict[str, Any]:
-        """A fresh pair of tokens, as if the seller had authorised the app again."""
-        return issue(Context(shop=shop, config=config, query=Query([]), body=b"", image_host=""))
-
     app = Litestar(
-        route_handlers=[call, image, state, add_goods, set_faults, authorise, *pages.handlers(simulator.shop, config)],
+        route_handlers=[call, *control.handlers(simulator), *pages.handlers(simulator)],
         lifespan=[running],
         openapi_config=None,
         logging_config=None,  # the process decides what is logged

@@ -94,6 +94,7 @@ class State(Struct, kw_only=True):
     refresh_token: Token | None = None
     code_spent: bool = False
     lost: list[LostMessage] = []
+    images: dict[str, bytes] = {}
     holiday: bool = False
     sequence: int = 2_400_000_000
     push_suspended: bool = False
@@ -128,7 +129,6 @@ class Shop:
         self.calls: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.log: deque[LoggedCall] = deque(maxlen=500)
-        self.images: dict[str, bytes] = {}
         self.revision = 0
 
     def next_id(self) -> int:
@@ -177,8 +177,9 @@ class Shop:
             raise ValueError(f"{quantity} cannot be ordered, {model.stock - model.reserved} are available")
         now = int(self.now())
         line = OrderLine(item_id=item.item_id, model_id=model.model_id, quantity=quantity)
+        order_sn = f"{now:X}{self.next_id():X}"
         order = Order(
-            order_sn=f"{now:X}{self.next_id():X}",
+            order_sn=order_sn,
             status="READY_TO_SHIP",
             create_time=now,
             update_time=now,

@@ -22,9 +22,7 @@ def load(path: Path | None) -> State:
     try:
         return msgspec.json.decode(path.read_bytes(), type=State, strict=False)
     except msgspec.DecodeError as reason:
-        raise SnapshotUnreadable(
-            f"{path} is not a simulator's snapshot ({reason}); remove it to start anew"
-        ) from reason
+        raise SnapshotUnreadable(f"{path} holds no simulated shop ({reason}); remove it to start anew") from reason
 
 
 def save(path: Path, content: bytes) -> None:

@@ -1,0 +1,75 @@
+"""Which connector speaks to which platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, Protocol
+
+import httpx
+from msgspec import Struct
+
+from domain.errors import SyncStoreError
+from domain.values import Platform
+from infrastructure.platforms.connector import Connector
+from infrastructure.platforms.images import ImageSource
+from infrastructure.platforms.pace import Pace
+from infrastructure.platforms.shopee.client import ShopeeConnector
+from infrastructure.platforms.shopee.transport import ShopeeAccount, ShopeeSession, ShopeeTransport
+from infrastructure.platforms.tokens import RotatingTokens, TokenVault
+
+
+class PlatformNotSupported(SyncStoreError):
+    """There is no connector for this platform."""
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """How to reach one shop. `app_id` and `app_key` are what the platform has given the app that calls it."""
+
+    platform: Platform
+    host: str
+    app_id: str
+    app_key: str
+    shop_id: str
+    rate: float = 5.0
+    """Calls a second."""
+
+    def __repr__(self) -> str:
+        return f"Access(platform={self.platform.value!r}, host={self.host!r}, shop_id={self.shop_id!r})"
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What every connector needs from the process it lives in; it closes none of it."""
+
+    http: httpx.AsyncClient
+    images: ImageSource
+    now: Callable[[], datetime]
+
+
+class Factory(Protocol):
+    def __call__(self, access: Access, vault: TokenVault, surroundings: Surroundings) -> Connector: ...
+
+
+def connect(access: Access, vault: TokenVault, surroundings: Surroundings) -> Connector:
+    """A connector; no call is made yet. Raises `PlatformNotSupported`."""
+    factory = FACTORIES.get(access.platform)
+    if factory is None:
+        known = ", ".join(platform.value for platform in FACTORIES)
+        raise PlatformNotSupported(f"there is no connector for {access.platform.value}; there is one for {known}")
+    return factory(access, vault, surroundings)
+
+
+def _shopee(access: Access, vault: TokenVault, surroundings: Surroundings) -> Connector:
+    account = shopee_account(access)
+    transport = ShopeeTransport(account, surroundings.http, surroundings.now)
+    tokens = RotatingTokens(vault, transport.spend_refresh_token, surroundings.now)
+    return ShopeeConnector(ShopeeSession(transport, tokens, Pace(access.rate)), surroundings.images, surroundings.now)
+
+
+def shopee_account(access: Access) -> ShopeeAccount:
+    return ShopeeAccount(
+        host=access.host, partner_id=int(access.app_id), partner_key=access.app_key, shop_id=int(access.shop_id)
+    )
+
+
+FACTORIES: Final[Mapping[Platform, Factory]] = {Platform.SHOPEE: _shopee}
