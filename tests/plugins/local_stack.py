@@ -28,18 +28,18 @@ def stack_folder() -> Iterator[Path]:
 
     Not pytest's tmp_path: pytest closes that to every user but its own, and run by root, PostgreSQL is another user.
     """
-    folder = _owned_folder()
+    folder = owned_folder()
     yield folder
-    _dispose(folder)
+    dispose(folder)
 
 
 @pytest.fixture(scope="session")
 def session_stack() -> Iterator[LocalStack]:
     """Nothing of it runs yet. It skips fsync, so it is for tests that do not pull the plug."""
-    _dispose_abandoned()
-    folder = _owned_folder()
+    dispose_abandoned()
+    folder = owned_folder()
     yield LocalStack(folder, durable=False, jars=JARS)
-    _dispose(folder)
+    dispose(folder)
 
 
 @pytest.fixture(scope="session")
@@ -66,21 +66,21 @@ def _address(request: pytest.FixtureRequest, *parts: Part) -> StackAddress:
     return stack.up(parts)
 
 
-def _owned_folder() -> Path:
+def owned_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     (folder / OWNER).write_bytes(msgspec.json.encode(identify(os.getpid())))
     return folder
 
 
-def _dispose_abandoned() -> None:
+def dispose_abandoned() -> None:
     """Servers of a test run that was killed would run forever; the next run on the machine stops them."""
     for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
         # Another user's folder, or one that another run disposes of now, is not ours to clean.
         with suppress(OSError, msgspec.DecodeError, LocalStackError):
             if not is_alive(msgspec.json.decode(owner.read_bytes(), type=ProcessIdentity)):
-                _dispose(owner.parent)
+                dispose(owner.parent)
 
 
-def _dispose(folder: Path) -> None:
+def dispose(folder: Path) -> None:
     LocalStack(folder).down()
     shutil.rmtree(folder)

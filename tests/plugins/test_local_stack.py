@@ -61,13 +61,13 @@ def test_a_database_only_run_starts_no_kafka_and_stops_the_database_after_a_fail
 
 
 def test_the_servers_of_a_killed_run_are_stopped_by_the_next_one() -> None:
-    folder = local_stack._owned_folder()
+    folder = local_stack.owned_folder()
     stack = LocalStack(folder, durable=False)
     stack.up([Part.POSTGRES])
     pid = stack.status().postgres.pid
     (folder / local_stack.OWNER).write_bytes(msgspec.json.encode(ProcessIdentity(pid=os.getpid(), started="long ago")))
 
-    local_stack._dispose_abandoned()
+    local_stack.dispose_abandoned()
 
     assert pid is not None
     assert identify(pid) is None

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,7 +20,7 @@ from infrastructure.local_stack.ports import LOOPBACK
 from infrastructure.local_stack.process import ProcessIdentity, identify
 from infrastructure.local_stack.stack import Condition, LocalStack, Part, StackStatus
 from infrastructure.local_stack.state import State, StateFile
-from tests.plugins.local_stack import JARS
+from tests.plugins.local_stack import JARS, dispose, owned_folder
 
 TOPIC = "catalogue"
 POSTGRES = (Part.POSTGRES,)
@@ -34,6 +34,16 @@ def reports() -> list[str]:
 @pytest.fixture
 def stack(stack_folder: Path, reports: list[str]) -> LocalStack:
     return LocalStack(stack_folder, report=reports.append, durable=False, jars=JARS)
+
+
+@pytest.fixture(scope="module")
+def stopped_cluster() -> Iterator[Path]:
+    folder = owned_folder()
+    stack = LocalStack(folder, durable=False)
+    stack.up(POSTGRES)
+    stack.down()
+    yield folder
+    dispose(folder)
 
 
 def conditions(status: StackStatus) -> tuple[Condition, Condition]:
@@ -196,7 +206,8 @@ def test_the_database_refuses_a_caller_without_the_password(stack: LocalStack) -
         psycopg.connect(f"postgresql://syncstore@{LOOPBACK}:{port}/syncstore")
 
 
-def test_reset_deletes_the_data_and_keeps_the_ports(stack: LocalStack) -> None:
+def test_reset_deletes_the_data_and_keeps_the_ports_and_the_jars(stack: LocalStack, stack_folder: Path) -> None:
+    (stack_folder / "jars").mkdir()
     first = stack.up(POSTGRES)
     port = stack.status().postgres.port
     execute(first.database_url, "create table gone ()")
@@ -206,6 +217,7 @@ def test_reset_deletes_the_data_and_keeps_the_ports(stack: LocalStack) -> None:
     second = stack.up(POSTGRES)
 
     assert (after.postgres.condition, after.postgres.data_bytes) == (Condition.STOPPED, 0)
+    assert (stack_folder / "jars").exists()
     assert stack.status().postgres.port == port
     with pytest.raises(psycopg.errors.UndefinedTable):
         execute(second.database_url, "select from gone")
@@ -273,32 +285,40 @@ def test_a_start_after_a_killed_first_start_begins_afresh(stack: LocalStack, sta
     assert not half_made.exists()
 
 
-def test_a_server_that_dies_at_its_start_shows_the_end_of_its_log(stack: LocalStack, stack_folder: Path) -> None:
-    stack.up(POSTGRES)
-    stack.down()
-    (stack_folder / "postgres" / "data" / "postgresql.auto.conf").write_text("no_such_setting = on\n")
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        pytest.param(
+            "data/postgresql.auto.conf",
+            "no_such_setting = on\n",
+            r"(?s)(died at its start|ended as soon as).*The end of .*no_such_setting",
+            id="broken settings: the end of the log",
+        ),
+        pytest.param(
+            "data/PG_VERSION",
+            "17\n",
+            r"are of PostgreSQL 17, the installed one is 18.*reset the stack",
+            id="another major version",
+        ),
+        pytest.param("password", None, r"postgres/password.* is missing.*reset the stack", id="a lost password"),
+    ],
+)
+def test_a_cluster_that_cannot_be_started_says_why(
+    stopped_cluster: Path, file: str, content: str | None, message: str
+) -> None:
+    stack = LocalStack(stopped_cluster, durable=False)
+    changed = stopped_cluster / "postgres" / file
+    whole = changed.read_text()
+    if content is None:
+        changed.unlink()
+    else:
+        changed.write_text(content)
 
-    with pytest.raises(LocalStackError, match=r"(?s)(died at its start|ended as soon as).*no_such_setting"):
+    with pytest.raises(LocalStackError, match=message):
         stack.up(POSTGRES)
+
     assert stack.status().postgres.condition == Condition.STOPPED
-
-
-def test_data_of_another_major_version_are_refused_untouched(stack: LocalStack, stack_folder: Path) -> None:
-    stack.up(POSTGRES)
-    stack.down()
-    (stack_folder / "postgres" / "data" / "PG_VERSION").write_text("17\n")
-
-    with pytest.raises(LocalStackError, match=r"are of PostgreSQL 17, the installed one is 18.*reset"):
-        stack.up(POSTGRES)
-
-
-def test_a_lost_password_is_named(stack: LocalStack, stack_folder: Path) -> None:
-    stack.up(POSTGRES)
-    stack.down()
-    (stack_folder / "postgres" / "password").unlink()
-
-    with pytest.raises(LocalStackError, match=r"postgres/password.* is missing.*reset"):
-        stack.up(POSTGRES)
+    changed.write_text(whole)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
