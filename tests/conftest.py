@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.plugins.local_stack"]
+pytest_plugins = ["tests.plugins.local_stack", "tests.plugins.shopee_simulator", "tests.plugins.signature_vectors"]
