@@ -24,7 +24,7 @@ class NoSecrets(SyncStoreError):
 
 
 class ShopSecrets(Struct, frozen=True, kw_only=True):
-    """Everything secret that a connector needs. `extra` holds what only one platform knows of."""
+    """Everything that a connector needs to speak for the shop. Never printed."""
 
     partner_id: int
     partner_key: str
@@ -36,7 +36,12 @@ class ShopSecrets(Struct, frozen=True, kw_only=True):
     push_key: str | None = None
     """A separate key for notifications, where the platform's console shows one."""
     base_url: str
-    extra: dict[str, str] = {}
+    """Such as https://partner.shopeemobile.com."""
+    calls_per_second: float = 10.0
+    """The pace that this shop's application may keep."""
+
+    def __repr__(self) -> str:
+        return f"ShopSecrets(partner_id={self.partner_id}, shop_id={self.shop_id})"
 
 
 class SecretsStore:

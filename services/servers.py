@@ -1,0 +1,54 @@
+"""Which PostgreSQL and Kafka this process works with: one's own, or the local stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from infrastructure.kafka.client import KafkaSettings
+from msgspec.structs import replace
+
+from infrastructure.local_stack.stack import LocalStack
+from infrastructure.security.local_key import local_key
+from infrastructure.settings import Settings
+
+
+def with_servers(settings: Settings, report: Callable[[str], None]) -> Settings:
+    """Settings that name servers: unchanged where they do already, else the local stack's, started if need be.
+
+    Raises LocalStackError.
+    """
+    if not settings.uses_local_stack:
+        return settings
+    address = LocalStack(settings.folder, report=report).up()
+    return replace(
+        settings,
+        database_url=address.database_url,
+        kafka_bootstrap=address.kafka_bootstrap,
+        encryption_keys=settings.encryption_keys or local_key(settings.folder),
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables by which another process gets the same servers and secrets."""
+    assert settings.database_url is not None
+    assert settings.kafka_bootstrap is not None
+    assert settings.encryption_keys is not None
+    return {
+        "SYNCSTORE_DATABASE_URL": settings.database_url,
+        "SYNCSTORE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "SYNCSTORE_ENCRYPTION_KEYS": settings.encryption_keys,
+    }
+
+
+def kafka_of(settings: Settings) -> KafkaSettings:
+    assert settings.kafka_bootstrap is not None, "with_servers() comes first"
+    return KafkaSettings(
+        bootstrap=settings.kafka_bootstrap,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=settings.kafka_sasl_password,
+        ssl_ca_file=settings.kafka_ssl_ca_file,
+        ssl_cert_file=settings.kafka_ssl_cert_file,
+        ssl_key_file=settings.kafka_ssl_key_file,
+    )
