@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import to_builtins
 
 from services.simulators.shopee.access import issue
@@ -17,7 +18,7 @@ def handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
     shop = simulator.shop
 
     @get("/_simulator/images/{image_id:str}")
-    async def image(image_id: str) -> Response[bytes]:
+    async def image(image_id: FromPath[str]) -> Response[bytes]:
         content = shop.state.images.get(image_id)
         if content is None:
             raise NotFoundException("there is no such image")
@@ -39,11 +40,11 @@ def handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
         }
 
     @post("/_simulator/seed", status_code=200, sync_to_thread=False)
-    def add_goods(n: int = 10) -> dict[str, Any]:
+    def add_goods(n: FromQuery[int] = 10) -> dict[str, Any]:
         return {"item_ids": [item.item_id for item in seed(shop, min(n, 10_000))]}
 
     @post("/_simulator/faults", status_code=200)
-    async def set_faults(data: Faults) -> Faults:
+    async def set_faults(data: JSONBody[Faults]) -> Faults:
         """Replaces all switches; an empty object ends them."""
         simulator.api.faults = data
         return data

@@ -1,13 +1,12 @@
 """The seller's pages: what a person does at the shop, in plain forms."""
 
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Final
 
 from litestar import Response, get, post
-from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Body
+from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect
 
 from services.simulators.shopee import html
@@ -15,7 +14,7 @@ from services.simulators.shopee.calls import Limits
 from services.simulators.shopee.shop import Item, Model, Shop
 from services.simulators.shopee.simulator import Simulator
 
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Form = URLEncodedBody[dict[str, str]]
 
 PAGE = 50
 LIMITS = Limits()
@@ -33,7 +32,7 @@ def _goods_handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
     shop = simulator.shop
 
     @get("/seller", sync_to_thread=False)
-    def goods(q: str = "", page: int = 1) -> Response[str]:
+    def goods(q: FromQuery[str] = "", page: FromQuery[int] = 1) -> Response[str]:
         wanted = q.casefold().strip()
         found = [item for item in shop.listed() if not item.deleted and _matches(item, wanted)]
         page = max(1, page)
@@ -41,12 +40,12 @@ def _goods_handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
         return _page(simulator, "Produk Saya", html.goods(shown, len(found), q, page, PAGE))
 
     @get("/seller/items/{item_id:int}", sync_to_thread=False)
-    def item_page(item_id: int, ok: str = "", gagal: str = "") -> Response[str]:
+    def item_page(item_id: FromPath[int], ok: FromQuery[str] = "", gagal: FromQuery[str] = "") -> Response[str]:
         item = _item(shop, item_id)
         return _page(simulator, item.name, html.notice(ok, gagal) + html.item(item))
 
     @post("/seller/items/{item_id:int}", status_code=303, sync_to_thread=False)
-    def edit(item_id: int, data: Form) -> Redirect:
+    def edit(item_id: FromPath[int], data: Form) -> Redirect:
         item = _item(shop, item_id)
         try:
             return _back(f"/seller/items/{item_id}", ok=_edit(shop, item, data))
@@ -64,11 +63,11 @@ def _shop_handlers(simulator: Simulator) -> list[HTTPRouteHandler]:
         return Redirect("/seller")
 
     @get("/seller/orders", sync_to_thread=False)
-    def orders(gagal: str = "") -> Response[str]:
+    def orders(gagal: FromQuery[str] = "") -> Response[str]:
         return _page(simulator, "Pesanan", html.notice("", gagal) + html.orders(shop.state))
 
     @post("/seller/orders/{order_sn:str}", status_code=303, sync_to_thread=False)
-    def move_order(order_sn: str, data: Form) -> Redirect:
+    def move_order(order_sn: FromPath[str], data: Form) -> Redirect:
         order = shop.state.orders.get(order_sn)
         if order is None:
             raise NotFoundException("Pesanan tidak ditemukan.")

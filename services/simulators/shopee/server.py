@@ -11,6 +11,7 @@ import httpx
 import uvicorn
 from litestar import Litestar, Request, Response, route
 from litestar.datastructures import UploadFile
+from litestar.params import FromPath
 
 from services.simulators.shopee import control, pages, snapshot
 from services.simulators.shopee.api import Api, Incoming
@@ -42,7 +43,7 @@ def create_app(config: SimulatorConfig, now: Callable[[], float] = time.time) ->
         await http.aclose()
 
     @route("/api/v2/{path:path}", http_method=["GET", "POST"])
-    async def call(request: HttpRequest, path: str) -> Response[bytes]:
+    async def call(request: HttpRequest, path: FromPath[str]) -> Response[bytes]:
         reply = await simulator.api.handle(await _incoming(request, path.strip("/")))
         headers = {} if reply.retry_after is None else {"Retry-After": str(reply.retry_after)}
         return Response(reply.body, status_code=reply.status, media_type=reply.content_type, headers=headers)
@@ -66,7 +67,7 @@ async def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 80
     await uvicorn.Server(settings).serve()
 
 
-async def _incoming(request: HttpRequest, path: str) -> Incoming:
+async def _incoming(request: HttpRequest, path: FromPath[str]) -> Incoming:
     files: tuple[bytes, ...] = ()
     body = b""
     if request.content_type[0] == "multipart/form-data":

@@ -60,7 +60,9 @@ EVERY = [(name, error_class) for error_class, names in NAMES.items() for name in
 
 
 @pytest.mark.parametrize(("name", "error_class"), EVERY)
-def test_every_documented_name_has_its_class_with_and_without_a_module_prefix(name: str, error_class: ErrorClass) -> None:
+def test_every_documented_name_has_its_class_with_and_without_a_module_prefix(
+    name: str, error_class: ErrorClass
+) -> None:
     assert classify(name, "", now=NOW).error_class is error_class
     if name.startswith("error_"):
         assert classify(f"product.{name}", "", now=NOW).error_class is error_class
