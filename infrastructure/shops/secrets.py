@@ -11,6 +11,8 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import SyncStoreError
+from domain.values import Platform
+from infrastructure.platforms.registry import Access
 from infrastructure.postgres import statements
 from infrastructure.security.sealing import Sealer
 
@@ -26,22 +28,34 @@ class NoSecrets(SyncStoreError):
 class ShopSecrets(Struct, frozen=True, kw_only=True):
     """Everything that a connector needs to speak for the shop. Never printed."""
 
-    partner_id: int
-    partner_key: str
-    shop_id: int
+    platform: Platform
+    host: str
+    """Such as https://partner.shopeemobile.com, without a path."""
+    app_id: str
+    app_key: str
+    shop_id: str
+    rate: float = 5.0
+    """Calls a second that the application may make for this shop."""
+    push_key: str | None = None
+    """A separate key for notifications, where the platform's console shows one."""
     access_token: str
     refresh_token: str
     access_expires_at: float
     """Unix seconds."""
-    push_key: str | None = None
-    """A separate key for notifications, where the platform's console shows one."""
-    base_url: str
-    """Such as https://partner.shopeemobile.com."""
-    calls_per_second: float = 10.0
-    """The pace that this shop's application may keep."""
 
     def __repr__(self) -> str:
-        return f"ShopSecrets(partner_id={self.partner_id}, shop_id={self.shop_id})"
+        return f"ShopSecrets(platform={self.platform.value!r}, shop_id={self.shop_id!r})"
+
+    @property
+    def access(self) -> Access:
+        return Access(
+            platform=self.platform,
+            host=self.host,
+            app_id=self.app_id,
+            app_key=self.app_key,
+            shop_id=self.shop_id,
+            rate=self.rate,
+        )
 
 
 class SecretsStore:
