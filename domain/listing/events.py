@@ -1,7 +1,8 @@
 """What has happened to a listing: what we want shown, what the shop shows, what was pushed, where they disagree.
 
 A field is addressed by its name, and by SKU where each variant has its own: "title", "description", "images", "weight",
-"listed", "price:BTK-PRG-CKL-L", "stock:BTK-PRG-CKL-L". Prices are whole rupiah, stock whole pieces.
+"listed", "price:BTK-PRG-CKL-L", "stock:BTK-PRG-CKL-L". Prices are whole rupiah, stock whole pieces, weight whole grams,
+images addresses with the primary one first.
 """
 
 from __future__ import annotations
@@ -67,11 +68,14 @@ class ListingUnlinked(Struct, frozen=True, kw_only=True):
 class DesiredChanged(Struct, frozen=True, kw_only=True):
     """What we want the shop to show. `cause` is the product, stock or rule event behind it.
 
+    A new value of None: the field is not to be shown any more, and what the shop still shows of it is left alone.
     `pricing_rule` and `pricing_rule_version` name the rule in force when a price is among the changes.
     """
 
     changes: tuple[ChangedField, ...]
     cause: str
+    changed_at: datetime
+    changed_by: str
     pricing_rule: str | None = None
     pricing_rule_version: int | None = None
 
@@ -92,6 +96,8 @@ class PushConfirmed(Struct, frozen=True, kw_only=True):
 
     changes: tuple[ChangedField, ...]
     """`old` is what had been confirmed before."""
+    confirmed_at: datetime
+    """When the platform answered."""
     skipped: int
     """How many desired values were superseded and never sent since the last push of these fields."""
     latency_ms: int
@@ -144,7 +150,11 @@ class ListingResumed(Struct, frozen=True, kw_only=True):
 
 
 class ConflictDetected(Struct, frozen=True, kw_only=True):
-    """The shop's value was moved by someone else and ours has moved too since the last confirmation."""
+    """The shop's value was moved by someone else and ours has moved too since the last confirmation.
+
+    Also told where only theirs moved but a person has to decide; `confirmed` then equals `ours`. The same id again
+    means that an open conflict goes on with other values.
+    """
 
     conflict_id: str
     field: str
@@ -155,10 +165,16 @@ class ConflictDetected(Struct, frozen=True, kw_only=True):
     theirs_at: datetime
     ours_by: str
     theirs_by: str
+    reason: str
+    strategy: str
+    policy: str
+    policy_version: int
 
 
 class ConflictResolved(Struct, frozen=True, kw_only=True):
-    """`outcome` is "ours" (pushed again) or "theirs" (kept as an override of this listing; the master stays)."""
+    """`outcome` is "ours" (pushed again), "theirs" (kept as an override of this listing; the master stays) or "value"
+    (a third one, kept as an override and pushed).
+    """
 
     conflict_id: str
     field: str
@@ -177,8 +193,13 @@ class DriftFound(Struct, frozen=True, kw_only=True):
     field: str
     ours: Value
     theirs: Value
+    theirs_at: datetime
+    theirs_by: str
     outcome: str
     reason: str
+    strategy: str
+    policy: str
+    policy_version: int
 
 
 class OverrideKept(Struct, frozen=True, kw_only=True):
