@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -114,5 +113,5 @@ class TestShopeeConnector(ConnectorContract):
     """Against the simulator, over real HTTP."""
 
     @pytest.fixture
-    async def shop(self, shopee: RunningShopee) -> AsyncIterator[ShopHands]:
-        yield ShopeeHands(shopee, await shopee.connector())
+    async def shop(self, shopee: RunningShopee) -> ShopHands:
+        return ShopeeHands(shopee, await shopee.connector())

@@ -35,7 +35,8 @@ th{font-weight:600;color:#6a635d;font-size:.85rem}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 input{font:inherit;padding:.3rem .5rem;border:1px solid #b9b3ad;border-radius:5px;width:8rem}
 input.w{width:min(36rem,100%)}input.s{width:4.5rem}
-button{font:inherit;padding:.3rem .8rem;border:1px solid var(--o);background:#fff;color:var(--o);border-radius:5px;cursor:pointer}
+button{font:inherit;padding:.3rem .8rem;border:1px solid var(--o);background:#fff;color:var(--o);
+border-radius:5px;cursor:pointer}
 button.p{background:var(--o);color:#fff}td form,.row{display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}
 .ok,.no{padding:.6rem 1rem;border-radius:8px;margin-bottom:1rem}.ok{background:#e3f3e6;color:#145a24}
 .no{background:#fbe4df;color:#8d1f09}.muted{color:#6a635d}
