@@ -56,7 +56,7 @@ class Scenario(Generic[C, S, E]):
     def nothing(self) -> Scenario[C, S, E]:
         return self.then()
 
-    def refused(self, refusal: type[Refusal], match: str = "") -> Refusal:
+    def refused(self, refusal: type[Refusal], match: str | None = None) -> Refusal:
         with pytest.raises(refusal, match=match) as caught:
             _ = self.events
         return caught.value
