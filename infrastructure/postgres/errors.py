@@ -1,0 +1,42 @@
+"""What goes wrong with the database, in our own words.
+
+SyncStoreError
+└── DatabaseError
+    ├── DatabaseUnavailable     cannot be reached, is starting or shutting down; the same call may succeed later
+    └── MigrationRefused        the schema cannot be brought to this version
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from domain.errors import SyncStoreError
+
+
+class DatabaseError(SyncStoreError):
+    """Root of what the database adapters raise."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """PostgreSQL does not answer. Nothing is known to have been stored by the call that raised it."""
+
+
+class MigrationRefused(DatabaseError):
+    """The message says which migration and what to do."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise DatabaseUnavailable, with the driver's error as its cause, where the server cannot be had."""
+    try:
+        yield
+    except (PoolTimeout, PoolClosed, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+            raise
+        raise DatabaseUnavailable(
+            f"PostgreSQL does not answer: {str(error).strip() or type(error).__name__}"
+        ) from error
