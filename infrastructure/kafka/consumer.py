@@ -1,0 +1,332 @@
+"""A member of a consumer group: FastStream brings batches, the effect and the offsets are stored in one transaction.
+
+The offsets in PostgreSQL are the truth. Kafka is told of them now and then, for its own tools to show; nothing reads
+that back. At each assignment the member seeks to what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
+
+from infrastructure.kafka import offsets, parking
+from infrastructure.kafka.client import KafkaSettings
+from infrastructure.kafka.consumer_metrics import METRICS, ConsumerMetrics
+from infrastructure.kafka.delivery import Delivery, Leaving
+from infrastructure.kafka.effect import Effect
+from infrastructure.kafka.faststream_security import security_of
+from infrastructure.kafka.offsets import OffsetsMoved, Partition
+from infrastructure.kafka.records import Record
+from infrastructure.kafka.watchdog import Watchdog
+from infrastructure.postgres.pool import Pool
+
+_log: Final = structlog.get_logger(__name__)
+IDLE_MILLISECONDS: Final = 20
+REQUEST_SECONDS: Final = 10.0
+"""Longest wait for an answer about where partitions end, and for a batch under way when partitions are taken away."""
+
+
+def group_of(consumer: str) -> str:
+    return f"syncstore.{consumer}"
+
+
+class Consumer:
+    """One member for one effect; run as many, in as many processes, as there are partitions."""
+
+    def __init__(
+        self,
+        effect: Effect,
+        pool: Pool,
+        kafka: KafkaSettings,
+        *,
+        batch_size: int = 5000,
+        measure_every: float = 2.0,
+        stall_after: float = 60.0,
+        session_seconds: float = 10.0,
+        metrics: ConsumerMetrics = METRICS,
+    ) -> None:
+        self._effect = effect
+        self._pool = pool
+        self._kafka = kafka
+        self._batch_size = batch_size
+        self._measure_every = measure_every
+        self._watchdog = Watchdog(stall_after)
+        self._session_seconds = session_seconds
+        self._metrics = metrics
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set; then finish the batch under way and leave the group."""
+        while not stop.is_set():
+            member = Member(
+                self._effect, self._pool, self._kafka, self._batch_size, self._session_seconds, self._metrics
+            )
+            try:
+                await member.join()
+                await self._watch(member, stop)
+            except KafkaError as error:
+                _log.warning("kafka_not_reachable", consumer=self._effect.name, error=repr(error))
+                await _sleep_or(stop, 1.0)
+            finally:
+                await member.leave()
+
+    async def _watch(self, member: Member, stop: asyncio.Event) -> None:
+        """Measure until asked to stop; returns early when the member stands still and should be replaced."""
+        self._watchdog.forgive()
+        while not await _sleep_or(stop, self._measure_every):
+            ends = await member.measure()
+            stalled = self._watchdog.observe(time.monotonic(), member.positions, ends)
+            if stalled:
+                _log.error(
+                    "consumer_stands_still",
+                    consumer=self._effect.name,
+                    partitions=sorted(f"{p.topic}/{p.partition}" for p in stalled),
+                )
+                self._metrics.stalls.labels(self._effect.name).inc()
+                return
+
+
+class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """From joining the group to leaving it."""
+
+    def __init__(
+        self,
+        effect: Effect,
+        pool: Pool,
+        kafka: KafkaSettings,
+        batch_size: int,
+        session_seconds: float,
+        metrics: ConsumerMetrics,
+    ) -> None:
+        self._effect = effect
+        self._pool = pool
+        self._metrics = metrics
+        self._leaving = asyncio.Event()
+        self._busy = asyncio.Lock()
+        self._delivery = Delivery(effect, pool, metrics, leaving=self._leaving, highwater=self._highwater)
+        self._broker = KafkaBroker(
+            kafka.bootstrap,
+            client_id=f"syncstore-{effect.name}",
+            security=security_of(kafka),
+            consumer_only=True,
+            apply_types=False,
+            serializer=None,
+            logger=None,
+        )
+        self._subscriber = self._broker.subscriber(
+            *effect.topics,
+            batch=True,
+            group_id=group_of(effect.name),
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=(RangePartitionAssignor,),  # topics keyed alike stay together
+            session_timeout_ms=int(session_seconds * 1000),
+            heartbeat_interval_ms=int(session_seconds * 300),
+            max_partition_fetch_bytes=2**20,
+            batch_timeout_ms=IDLE_MILLISECONDS,
+            max_records=batch_size,
+            listener=self,
+            parser=_whole,
+            decoder=_undecoded,
+            no_reply=True,
+        )
+        self._subscriber(self._handle)
+
+    @property
+    def positions(self) -> dict[Partition, int]:
+        return self._delivery.positions
+
+    async def join(self) -> None:
+        """Raises aiokafka's KafkaError when no broker answers."""
+        await self._broker.start()
+
+    async def leave(self) -> None:
+        """Let a batch under way finish, tell Kafka where we stand, leave the group."""
+        self._leaving.set()
+        async with self._busy:
+            await self._tell_kafka()
+        await self._broker.stop()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called by aiokafka before others get these partitions: a batch under way may finish first."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS), self._busy:
+                await self._tell_kafka()
+        except TimeoutError:
+            _log.warning("batch_outlives_assignment", consumer=self._effect.name)
+        for partition in revoked:
+            self.positions.pop(Partition(*partition), None)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called by aiokafka: go to the stored offsets."""
+        partitions = [Partition(*partition) for partition in assigned]
+        _log.info("partitions_assigned", consumer=self._effect.name, partitions=len(partitions))
+        try:
+            await self._return_to_stored(partitions)
+        except Leaving:
+            return
+
+    async def _handle(self, records: Any) -> None:
+        async with self._busy:
+            try:
+                await self._delivery.deliver(records)
+            except Leaving:
+                self.positions.clear()
+            except OffsetsMoved as error:
+                self._metrics.moved.labels(self._effect.name).inc()
+                _log.warning(
+                    "offsets_moved_by_another",
+                    consumer=self._effect.name,
+                    partitions=sorted(f"{p.topic}/{p.partition}" for p in error.partitions),
+                )
+                await self._start_over(records)
+            except Exception:
+                _log.exception("batch_failed", consumer=self._effect.name)
+                await self._start_over(records)
+
+    async def _start_over(self, records: Sequence[Record]) -> None:
+        partitions = {Partition(record.topic, record.partition) for record in records}
+        try:
+            await self._return_to_stored([p for p in partitions if p in self.positions])
+        except Leaving:
+            self.positions.clear()
+
+    async def _return_to_stored(self, partitions: Sequence[Partition]) -> None:
+        """Seek to the stored offsets; records of a partition are dropped until that is done.
+
+        Raises Leaving.
+        """
+        for partition in partitions:
+            self.positions.pop(partition, None)
+        attempt = 0
+        while partitions:
+            try:
+                found = await self._resolve(partitions)
+                break
+            except Exception as error:  # noqa: BLE001  # without its offsets a member can do nothing but try again
+                attempt += 1
+                _log.warning("offsets_not_loaded", consumer=self._effect.name, attempt=attempt, error=repr(error))
+                await self._delivery.pause(attempt)
+        else:
+            return
+        consumer = self._consumer
+        owned = consumer.assignment()
+        for partition, offset in found.items():
+            if TopicPartition(*partition) in owned:
+                consumer.seek(TopicPartition(*partition), offset)
+                self.positions[partition] = offset
+
+    async def _resolve(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """The stored offset of each partition, or a new one where Kafka has nothing to read at the stored one."""
+        topic_partitions = [TopicPartition(*partition) for partition in partitions]
+        async with asyncio.timeout(REQUEST_SECONDS):
+            begins = await self._consumer.beginning_offsets(topic_partitions)
+            ends = await self._consumer.end_offsets(topic_partitions)
+        starts = {Partition(*partition): offset for partition, offset in begins.items()}
+        async with self._pool.connection() as connection, connection.transaction():
+            await offsets.open_partitions(connection, self._effect.name, starts)
+            stored = await offsets.load_offsets(connection, self._effect.name, partitions)
+            for partition, offset in stored.items():
+                begin, end = begins[TopicPartition(*partition)], ends[TopicPartition(*partition)]
+                if begin <= offset <= end:
+                    continue
+                stored[partition] = begin
+                self._metrics.lost.labels(self._effect.name).inc()
+                _log.error(
+                    "topic_was_recreated" if offset > end else "records_have_expired",
+                    consumer=self._effect.name,
+                    topic=partition.topic,
+                    partition=partition.partition,
+                    stored=offset,
+                    first=begin,
+                    end=end,
+                    remedy="reading on from the first record; rebuild the views if records were lost",
+                )
+                await offsets.reset_offset(connection, self._effect.name, partition, expected=offset, offset=begin)
+        return stored
+
+    async def measure(self) -> dict[Partition, int]:
+        """Where the partitions of this member end in Kafka; publishes the lag, tells Kafka where we stand.
+
+        What cannot be asked is logged and absent from the answer.
+        """
+        positions = dict(self.positions)
+        if not positions:
+            return {}
+        name = self._effect.name
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                found = await self._consumer.end_offsets([TopicPartition(*partition) for partition in positions])
+            ends = {Partition(*partition): end for partition, end in found.items()}
+            async with self._pool.connection() as connection:
+                await offsets.measure(connection, name, ends)
+                keys, _ = await parking.count_parked(connection, name)
+        except Exception as error:  # noqa: BLE001  # measuring must not end the consumer; the next turn tries again
+            _log.warning("lag_not_measured", consumer=name, error=repr(error))
+            return {}
+        self._metrics.parked_now.labels(name).set(keys)
+        for partition, end in ends.items():
+            lag = max(end - positions[partition], 0)
+            self._metrics.lag.labels(name, partition.topic, partition.partition).set(lag)
+        beyond = [partition for partition, end in ends.items() if positions[partition] > end]
+        if beyond:
+            async with self._busy:
+                await self._start_over_at(beyond)
+        await self._tell_kafka()
+        return ends
+
+    async def _start_over_at(self, partitions: Sequence[Partition]) -> None:
+        try:
+            await self._return_to_stored(partitions)
+        except Leaving:
+            self.positions.clear()
+
+    async def _tell_kafka(self) -> None:
+        """A hint for Kafka's own tools."""
+        positions = {TopicPartition(*partition): offset for partition, offset in self.positions.items()}
+        if not positions or self._subscriber.consumer is None:
+            return
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS / 2):
+                await self._subscriber.consumer.commit(positions)
+        except (KafkaError, TimeoutError, ValueError) as error:
+            _log.debug("hint_not_committed", consumer=self._effect.name, error=repr(error))
+
+    def _highwater(self, partition: Partition) -> int:
+        found = TopicPartition(*partition)
+        consumer = self._consumer
+        return (consumer.highwater(found) or 0) if found in consumer.assignment() else 0
+
+    @property
+    def _consumer(self) -> AIOKafkaConsumer:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise Leaving("the member has left the group")
+        return consumer
+
+
+async def _whole(records: Any) -> KafkaMessage:
+    """FastStream's own parser decodes every header and follows `reply_to`; records are read further in instead."""
+    return KafkaMessage(raw_message=records, body=b"", consumer=FAKE_CONSUMER)
+
+
+async def _undecoded(message: KafkaMessage) -> Any:
+    return message.raw_message
+
+
+async def _sleep_or(stop: asyncio.Event, seconds: float) -> bool:
+    """Whether `stop` was set within the time."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

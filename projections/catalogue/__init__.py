@@ -1,0 +1,1 @@
+"""The catalogue: each product as it stands now."""

@@ -1,0 +1,1 @@
+"""History: everything that has happened to a product, its stock and its listings."""

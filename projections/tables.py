@@ -1,0 +1,81 @@
+"""The statements that follow from a view's columns, so that no view repeats them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+from psycopg import AsyncConnection
+
+from infrastructure.postgres.statements import load
+from projections.projection import AnyView, Row, View
+
+R = TypeVar("R", bound=Row)
+_encode: Final = msgspec.json.Encoder().encode
+SCHEMA: Final = "projections"
+
+_SECURE: Final = """
+alter table {table} enable row level security;
+create policy of_the_organisation on {table} for select to syncstore_app using (org_id = current_org());
+grant select on {table} to syncstore_app
+"""
+
+_LOAD: Final = """
+select row_to_json(t)::text from {table} t
+join unnest(%(orgs)s::text[], %(keys)s::text[]) as k (org_id, key) on t.org_id = k.org_id and t.{key} = k.key
+"""
+
+_STORE: Final = """
+insert into {table} ({columns})
+select {columns} from json_populate_recordset(null::{table}, %(rows)s::json)
+on conflict (org_id, {key}) do update set {assignments}
+where {table}.version < excluded.version
+"""
+
+
+def table_of(view: AnyView, generation: int) -> str:
+    """Qualified name of the table that holds a generation of a view."""
+    return f"{SCHEMA}.{view.name}_{generation}"
+
+
+def block(view: AnyView, name: str, generation: int, **places: str) -> str:
+    """A block of the view's tables.sql with the names of a generation filled in."""
+    text = load(view.folder / "tables.sql")[name]
+    for place, value in {"table": table_of(view, generation), "view": view.name, **places}.items():
+        text = text.replace(f"{{{place}}}", value)
+    return text
+
+
+async def create_table(connection: AsyncConnection[Any], view: AnyView, generation: int) -> None:
+    """The table, readable by the organisation each row belongs to; indexes come after the rows."""
+    await connection.execute(block(view, "table", generation))
+    await connection.execute(_SECURE.format(table=table_of(view, generation)))
+
+
+async def load_rows(
+    connection: AsyncConnection[Any], view: View[R], generation: int, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], R]:
+    """Rows by organisation and key; keys without a row are absent."""
+    wanted = list(keys)
+    cursor = await connection.execute(
+        _LOAD.format(table=table_of(view, generation), key=view.key),
+        {"orgs": [org for org, _ in wanted], "keys": [key for _, key in wanted]},
+    )
+    decode = msgspec.json.Decoder(view.row).decode
+    rows = (decode(text) for (text,) in await cursor.fetchall())
+    return {(row.org_id, getattr(row, view.key)): row for row in rows}
+
+
+async def store_rows(connection: AsyncConnection[Any], view: View[R], generation: int, rows: Sequence[R]) -> None:
+    """Insert or replace rows, except where the table holds a later version."""
+    columns = view.columns
+    await connection.execute(
+        _STORE.format(
+            table=table_of(view, generation),
+            columns=", ".join(columns),
+            key=view.key,
+            assignments=", ".join(f"{name} = excluded.{name}" for name in columns if name not in {"org_id", view.key}),
+        ),
+        {"rows": _encode(rows).decode()},
+    )
