@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
 from domain.values import Image, Option
 
@@ -71,8 +72,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """Whether stock can be changed by an amount; otherwise only set."""
     idempotent_create: bool
     """Whether the platform itself recognises a repeated create."""
-    pushable: frozenset[str]
-    """Names of the field groups that can be pushed: "offer", "stock", "content"."""
+    pushable: frozenset[FieldGroup]
 
 
 class ListingStatus(StrEnum):

@@ -30,20 +30,25 @@ class HttpImages:
         self._allowed_hosts = allowed_hosts
 
     async def fetch(self, url: str) -> bytes:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as reason:
+            raise _unusable(url, "is not a URL") from reason
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise _unusable(url, "is not an http or https URL")
         if self._allowed_hosts is not None and parts.hostname not in self._allowed_hosts:
             raise _unusable(url, "is not on a host from which pictures are taken")
         content = bytearray()
         try:
-            async with self._http.stream("GET", url) as response:
+            async with self._http.stream("GET", url, follow_redirects=False) as response:
                 if response.status_code != httpx.codes.OK:
                     raise _unusable(url, f"answers HTTP {response.status_code}")
                 async for chunk in response.aiter_bytes():
                     content += chunk
                     if len(content) > MAX_BYTES:
                         raise _unusable(url, "is larger than 10 MB")
+        except httpx.InvalidURL as reason:
+            raise _unusable(url, "is not a URL") from reason
         except httpx.HTTPError as reason:
             raise PlatformCallFailed(
                 PlatformError(

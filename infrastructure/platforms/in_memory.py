@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
 from infrastructure.platforms import connector as port
 from infrastructure.platforms.connector import (
@@ -50,7 +51,7 @@ CAPABILITIES: Final = Capabilities(
     option_levels_max=2,
     stock_delta=False,
     idempotent_create=False,
-    pushable=frozenset({"offer", "stock", "content"}),
+    pushable=frozenset(FieldGroup),
 )
 
 

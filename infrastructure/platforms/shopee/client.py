@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
+from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
 from domain.values import Image
 from infrastructure.platforms import connector as port
@@ -54,7 +55,7 @@ CAPABILITIES: Final = Capabilities(
     option_levels_max=2,
     stock_delta=False,
     idempotent_create=False,
-    pushable=frozenset({"offer", "stock", "content"}),
+    pushable=frozenset(FieldGroup),
 )
 """Defaults of the Indonesian site; the true bounds are per shop and category (`get_item_limit`)."""
 

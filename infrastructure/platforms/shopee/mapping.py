@@ -229,18 +229,30 @@ def listing(item: ItemInfo, models: ModelList | None) -> ExternalListing:
 
 
 def item_fields(draft: ListingDraft, image_ids: list[str], channels: list[int]) -> dict[str, Any]:
-    """The body of `add_item`. With several variants its price and stock are only placeholders."""
+    """The body of `add_item`. With variants to follow, its price stands in for theirs and its stock is 0.
+
+    Raises `PlatformCallFailed` when the category is none of Shopee's.
+    """
     first = draft.variants[0]
+    if not (draft.category_id.isascii() and draft.category_id.isdigit()):
+        raise PlatformCallFailed(
+            PlatformError(
+                error_class=ErrorClass.VALID,
+                code="not_a_shopee_category",
+                message=f"{draft.category_id!r} is no category number; map the product's category to one",
+                hint="category_refused",
+            )
+        )
     body: dict[str, Any] = {
         "original_price": first.price,
         "description": draft.description,
         "weight": draft.weight_kg,
         "item_name": draft.title,
         "item_sku": draft.sku if first.options else first.sku,
-        "category_id": number(draft.category_id),
+        "category_id": int(draft.category_id),
         "image": {"image_id_list": image_ids},
         "logistic_info": [{"logistic_id": channel, "enabled": True} for channel in channels],
-        "seller_stock": [{"stock": first.stock}],
+        "seller_stock": [{"stock": 0 if first.options else first.stock}],
         "condition": "NEW",
         "brand": {"brand_id": 0, "original_brand_name": "NoBrand"},
         "item_status": "NORMAL",

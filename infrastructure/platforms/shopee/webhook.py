@@ -5,6 +5,7 @@ None of them is trusted as the new state; price pushes come for our own writes t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
@@ -69,6 +70,10 @@ def understand(raw_body: bytes) -> PushMessage:
 
 
 def message(envelope: PushEnvelope) -> PushMessage:
+    """A parsed envelope, such as those among the lost messages, where `data` may be JSON within text."""
+    if isinstance(envelope.data, str):
+        with contextlib.suppress(msgspec.DecodeError):
+            envelope = msgspec.structs.replace(envelope, data=msgspec.json.decode(envelope.data))
     stamp = envelope.timestamp
     return PushMessage(
         key=deduplication_key(envelope),

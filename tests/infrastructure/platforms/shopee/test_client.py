@@ -124,6 +124,24 @@ async def test_variants_are_made_as_soon_as_the_shop_knows_the_new_item(start_sh
         assert shopee.shop.errors["error_item_not_found"] > 1
 
 
+async def test_nothing_can_be_bought_before_the_variants_are_there(shopee: RunningShopee) -> None:
+    connector = await shopee.connector()
+    shopee.fail(Fault(kind="http_500", path="init_tier_variation"))
+    with pytest.raises(PlatformCallFailed):
+        await connector.create(draft(), "key")
+    (item,) = shopee.shop.listed()
+    assert [model.stock for model in item.models] == [0]
+    assert len((await connector.create(draft(), "key")).variants) == 4
+
+
+async def test_a_category_that_is_not_shopees_is_refused_before_anything_is_made(shopee: RunningShopee) -> None:
+    connector = await shopee.connector()
+    with pytest.raises(PlatformCallFailed) as failure:
+        await connector.create(msgspec.structs.replace(draft(), category_id="batik"), "key")
+    assert failure.value.error.hint == "category_refused"
+    assert not shopee.shop.state.items
+
+
 async def test_a_sku_on_two_listings_is_left_to_a_person(shopee: RunningShopee) -> None:
     connector = await shopee.connector()
     for item in seed(shopee.shop, 2):

@@ -33,6 +33,11 @@ def test_numbers_may_come_as_text() -> None:
     assert message.shop_id == "1"
 
 
+def test_data_may_be_json_within_text() -> None:
+    assert understand(b'{"code":22,"data":"{\\"item_id\\":5}"}').hints == (ListingHint("5", None, HintKind.PRICE),)
+    assert understand(b'{"code":22,"data":"{"}').hints == (ListingHint(None, None, HintKind.PRICE),)
+
+
 def test_an_order_hints_at_each_of_its_items() -> None:
     body = b'{"code":3,"data":{"ordersn":"A","items":[{"item_id":1,"model_id":2},{"item_id":3}]}}'
     assert understand(body).hints == (ListingHint("1", "2", HintKind.ORDER), ListingHint("3", None, HintKind.ORDER))
