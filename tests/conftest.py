@@ -1,1 +1,6 @@
-pytest_plugins = ["tests.plugins.local_stack", "tests.plugins.shopee_simulator", "tests.plugins.signature_vectors"]
+pytest_plugins = [
+    "tests.plugins.local_stack",
+    "tests.plugins.properties",
+    "tests.plugins.shopee_simulator",
+    "tests.plugins.signature_vectors",
+]

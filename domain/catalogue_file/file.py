@@ -1,0 +1,80 @@
+"""A catalogue file as it is read: bytes to lines to cells to rows, one at a time, each row ending as one answer."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from domain.catalogue_file.cells import NotUtf8, RepeatedInFile
+from domain.catalogue_file.columns import Column, Header, read_header
+from domain.catalogue_file.rows import CatalogueRow, RowRejected, read_row, rejected
+from domain.errors import Refusal
+
+_BOM: Final = b"\xef\xbb\xbf"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATORS: Final = (",", ";", "\t")
+
+
+class EmptyFile(Refusal):
+    code = "file_empty"
+    remedy = "Give a CSV file whose first row names the columns."
+
+
+class BrokenQuotes(Refusal):
+    code = "quotes_broken"
+    remedy = "Put a cell that contains quotes into double quotes, and write each quote inside it twice."
+
+
+class CatalogueFile:
+    """A file whose header is understood. Iterate once; every row that is not blank gives exactly one answer."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        """Raises EmptyFile, NotUtf8, BrokenQuotes, MissingColumns and RepeatedColumns."""
+        source = iter(lines)
+        first = next(source, b"")
+        if first.startswith(_UTF_16) or b"\x00" in first:
+            raise NotUtf8("the file is UTF-16, or no text at all")
+        try:
+            heading = first.removeprefix(_BOM).decode()
+        except UnicodeDecodeError as error:
+            raise NotUtf8("the first row is not UTF-8") from error
+        if not heading.strip():
+            raise EmptyFile("the first row is empty")
+        separator = max(_SEPARATORS, key=heading.count)
+        self._reader = csv.reader(_text(heading, source), delimiter=separator, strict=True)
+        try:
+            self.header: Header = read_header(next(self._reader))
+        except csv.Error as error:
+            raise BrokenQuotes(f"the first row cannot be read: {error}") from error
+        self._line_of: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[CatalogueRow | RowRejected]:
+        while True:
+            line = self._reader.line_num + 1
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                until = self._reader.line_num
+                yield rejected(line, None, "", BrokenQuotes(f"lines {line} to {until} cannot be read: {error}"))
+                continue
+            if any(cell.strip() for cell in cells):
+                yield self._once(read_row(self.header, line, cells))
+
+    def _once(self, row: CatalogueRow | RowRejected) -> CatalogueRow | RowRejected:
+        if isinstance(row, RowRejected):
+            return row
+        earlier = self._line_of.setdefault(row.sku.casefold(), row.line)
+        if earlier == row.line:
+            return row
+        repeated = RepeatedInFile(f"SKU {row.sku!r} is in line {earlier} and in line {row.line}")
+        return rejected(row.line, self.header.heading_of(Column.SKU), row.sku, repeated)
+
+
+def _text(heading: str, rest: Iterator[bytes]) -> Iterator[str]:
+    """Bytes that are no UTF-8 come through marked, so that the row they are in is rejected and no other."""
+    yield heading
+    for line in rest:
+        yield line.decode("utf-8", "surrogateescape")
