@@ -22,6 +22,8 @@ from services.simulators.shopee.server import create_app
 from services.simulators.shopee.shop import Shop
 from services.simulators.shopee.simulator import Simulator
 
+pytest.register_assert_rewrite("tests.contracts.connector_contract")
+
 
 class MovableClock:
     """Real time, moved on by what tests ask for."""

@@ -97,7 +97,7 @@ def _back(path: str, **notice: str) -> Redirect:
 
 def _page(simulator: Simulator, title: str, content: str) -> Response[str]:
     body = html.page(title, simulator.config.shop_name, simulator.shop.state.holiday, content)
-    return Response(body, media_type="text/html; charset=utf-8")
+    return Response(body, media_type="text/html")
 
 
 def _item(shop: Shop, item_id: int) -> Item:
