@@ -49,7 +49,9 @@ class ProductRows(Struct, frozen=True, kw_only=True):
     status: ProductStatus | None = None
     variants: tuple[VariantRow, ...] = ()
     stock: tuple[tuple[str, int], ...] = ()
-    """Pieces by SKU, where given."""
+    """Pieces by SKU, where given; of the variants alone where there are any, since nothing else is sold then."""
+    has_own_row: bool = False
+    """True when a row is of the product itself: a variant whose price is blank then follows the product's."""
 
 
 class VariantsDisagree(Refusal):
@@ -76,7 +78,7 @@ def group_products(rows: Iterable[CatalogueRow]) -> Iterator[ProductRows | RowRe
 
 def new_product(rows: ProductRows, product_id: str) -> CreateProduct | RowRejected:
     """The command that creates the product, unless something is blank that a new product needs."""
-    unpriced = next((variant for variant in rows.variants if variant.base_price is None), None)
+    unpriced = next((v for v in rows.variants if v.base_price is None and not rows.has_own_row), None)
     if rows.name is None:
         return rejected(rows.lines[0], Column.NAME, "", MissingValue(f"{rows.sku} is new and has no name"))
     if rows.base_price is None or unpriced is not None:
@@ -165,7 +167,8 @@ def _merged(own: CatalogueRow | None, variants: Sequence[CatalogueRow]) -> Produ
         variants=tuple(
             VariantRow(line=row.line, sku=row.sku, options=row.options, base_price=row.base_price) for row in variants
         ),
-        stock=tuple((row.sku, row.stock) for row in rows if row.stock is not None and row.kind is not RowKind.PARENT),
+        stock=tuple((row.sku, row.stock) for row in variants or rows if row.stock is not None),
+        has_own_row=own is not None,
     )
 
 

@@ -86,6 +86,19 @@ def test_the_products_own_row_speaks_for_it() -> None:
     assert [row.sku for row in product.variants] == ["BTK-Hitam-L"]
 
 
+def test_a_variant_without_a_price_follows_the_row_of_its_product() -> None:
+    own = alone(2, "BTK", name="Kemeja Batik", base_price=200_000)
+    command = new_product(only([own, variant(3, "Hitam", base_price=None), variant(4, "Putih")]), "p-1")
+    assert isinstance(command, CreateProduct)
+    assert command.base_price == 200_000
+    assert [v.base_price for v in command.variants] == [None, 189_000]
+
+
+def test_pieces_belong_to_the_variants_where_there_are_any() -> None:
+    own = alone(2, "BTK", name="Kemeja Batik", stock=99)
+    assert only([own, variant(3, "Hitam", stock=4)]).stock == (("BTK-Hitam-L", 4),)
+
+
 def test_blank_cells_take_what_other_rows_say() -> None:
     product = only([variant(2, "Hitam", name=None), variant(3, "Putih", category="Fashion")])
     assert (product.name, product.category, product.status) == ("Kemeja Batik", "Fashion", None)
