@@ -60,6 +60,10 @@ class EventStore(Protocol):
         """Several whole streams in one round trip; a stream without events is absent from the answer."""
         ...
 
+    async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Ids of the streams of a category, in order, from behind `after` on; fewer than `limit` are the last ones."""
+        ...
+
     async def answered(self, org_id: str, key: str) -> Replayed | None:
         """What was answered to an idempotency key, if it has been used."""
         ...

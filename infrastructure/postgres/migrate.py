@@ -21,6 +21,12 @@ FOLDER: Final = Path(__file__).with_name("migrations")
 LOCK: Final = 0x53594E43  # "SYNC": whoever holds it migrates this database
 LOCK_SECONDS: Final = 10
 STATEMENT_SECONDS: Final = 300
+REGISTER_CLUSTER: Final = """
+    insert into clusters (system_identifier, first_position)
+    select system_identifier::text, nextval('event_position') from pg_control_system()
+    on conflict do nothing
+"""
+"""After a restore into another cluster, what is there is told from what will be written."""
 _FILE: Final = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -65,6 +71,7 @@ async def migrate(url: str, *, folder: Path = FOLDER, up_to: int | None = None) 
                 if up_to is None or migration.number <= up_to:
                     await _apply(connection, migration)
                     applied.append(migration.name)
+            await connection.execute(REGISTER_CLUSTER)
     return applied
 
 

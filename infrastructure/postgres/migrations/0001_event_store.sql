@@ -48,7 +48,7 @@ comment on column events.position is 'Grows over the store. Not a cursor: a lowe
 comment on column events.tx is 'The writing transaction, for commit-safe reading by snapshot differences.';
 
 create unique index events_stream_version on events (org_id, stream_id, version);
-create index events_tx on events using brin (tx) with (pages_per_range = 16, autosummarize = on);
+create index events_tx on events (tx);
 
 create table streams (
     org_id text not null,
@@ -90,3 +90,14 @@ create table claims (
 );
 
 create index claims_stream on claims (org_id, stream_id);
+
+create table clusters (
+    system_identifier text primary key,
+    first_position bigint not null,
+    since timestamptz not null default now()
+);
+
+comment on table clusters is
+    'Transaction ids mean something within one cluster only. Events below first_position came with a restore: all committed.';
+
+grant select on clusters to syncstore_app, syncstore_worker;

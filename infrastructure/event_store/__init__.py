@@ -1,0 +1,1 @@
+"""The event store: facts, appended once and read in many ways."""

@@ -1,0 +1,159 @@
+"""The event store in PostgreSQL. Implements `domain.ports.EventStore`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+
+from domain.messages import Append, Claim, Outcome, RecordedEvent, Replayed
+from domain.ports import AllBatch, AsOf
+from infrastructure.event_store import read_all, statement
+from infrastructure.event_store.grouping import Grouping
+from infrastructure.event_store.rows import JsonBytes, recorded
+from infrastructure.postgres import statements
+from infrastructure.postgres.errors import translated
+from infrastructure.postgres.pool import Pool
+
+APPEND: Final = statements.load(Path(__file__).with_name("append.sql"))
+READ: Final = statements.load(Path(__file__).with_name("read.sql"))
+
+RACES: Final = (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+"""Another process came first between our look and our write. Nothing was stored; asked again, it is seen."""
+ATTEMPTS: Final = 5
+CHUNK: Final = 500
+"""Appends in one statement of a bulk."""
+
+
+class PostgresEventStore:
+    """Reads and appends as the role of its pool's connections: row-level security holds for the application's."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._grouping = Grouping(self._send)
+
+    async def append(self, org_id: str, append: Append) -> Outcome:
+        """Raises EventTooLarge, DatabaseUnavailable (what became of the append is not known then)."""
+        statement.check_sizes(append)
+        return await self._grouping.append(org_id, append)
+
+    async def append_many(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
+        """Raises EventTooLarge, DatabaseUnavailable, ValueError when a stream is there twice."""
+        if len({append.stream_id for append in appends}) != len(appends):
+            raise ValueError("append_many() takes each stream once; put its events into one append")
+        for append in appends:
+            statement.check_sizes(append)
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._send_in_chunks(org_id, appends)
+            except RACES:
+                await asyncio.sleep(0)
+        return await self._send_in_chunks(org_id, appends)
+
+    async def read_stream(
+        self, org_id: str, stream: str, *, after: int = 0, as_of: AsOf | None = None
+    ) -> Sequence[RecordedEvent]:
+        until = as_of or AsOf()
+        return await self._read(
+            org_id,
+            READ["read_stream"],
+            {
+                "org_id": org_id,
+                "stream": stream,
+                "after": after,
+                "version": until.version,
+                "position": until.position,
+                "occurred_at": until.occurred_at,
+                "recorded_at": until.recorded_at,
+            },
+        )
+
+    async def read_streams(self, org_id: str, streams: Sequence[str]) -> Mapping[str, Sequence[RecordedEvent]]:
+        events = await self._read(org_id, READ["read_streams"], {"org_id": org_id, "streams": list(streams)})
+        return {stream: list(found) for stream, found in groupby(events, key=attrgetter("stream_id"))}
+
+    async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        bounds = {"after": after or f"{category}-", "end": f"{category}.", "org_id": org_id, "limit": limit}
+        async with self._asking(org_id) as cursor:
+            await cursor.execute(READ["streams_of"], bounds)
+            return [row[0] for row in await cursor.fetchall()]
+
+    async def answered(self, org_id: str, key: str) -> Replayed | None:
+        async with self._asking(org_id) as cursor:
+            await cursor.execute(READ["answered"], {"org_id": org_id, "key": key})
+            row = await cursor.fetchone()
+        return Replayed(bytes(row[0]), bytes(row[1]), row[2], row[3]) if row else None
+
+    async def owner_of(self, org_id: str, claims: Sequence[Claim]) -> Mapping[Claim, str]:
+        asked = {
+            "org_id": org_id,
+            "kinds": [claim.kind for claim in claims],
+            "values": [claim.value for claim in claims],
+        }
+        async with self._asking(org_id) as cursor:
+            await cursor.execute(READ["owners"], asked)
+            return {Claim(kind, value): stream for kind, value, stream in await cursor.fetchall()}
+
+    async def read_all(self, *, after: str | None = None, limit: int | None = None) -> AsyncIterator[AllBatch]:
+        with translated():
+            async with self._pool.connection() as connection:
+                async for batch in read_all.batches(connection, READ, after=after, limit=limit):
+                    yield batch
+
+    async def _send(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._send_once(org_id, appends)
+            except RACES:
+                await asyncio.sleep(0)
+        return await self._send_once(org_id, appends)
+
+    async def _send_once(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
+        with translated():
+            async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+                await cursor.execute(
+                    APPEND["append_commands"], statement.parameters(org_id, appends), prepare=True, binary=True
+                )
+                return statement.outcomes(appends, await cursor.fetchall())
+
+    async def _send_in_chunks(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
+        results: list[Outcome] = []
+        with translated():
+            async with self._pool.connection() as connection, connection.transaction():
+                for start in range(0, len(appends), CHUNK):
+                    chunk = appends[start : start + CHUNK]
+                    cursor = await connection.execute(
+                        APPEND["append_commands"], statement.parameters(org_id, chunk), binary=True
+                    )
+                    results += statement.outcomes(chunk, await cursor.fetchall())
+        return results
+
+    async def _read(self, org_id: str, query: str, parameters: dict[str, Any]) -> list[RecordedEvent]:
+        async with self._asking(org_id) as cursor:
+            await cursor.execute(query, parameters)
+            return [recorded(row) for row in await cursor.fetchall()]
+
+    @asynccontextmanager
+    async def _asking(self, org_id: str) -> AsyncIterator[AsyncCursor[Any]]:
+        """A cursor that sees one organisation. Its statements travel together, so that a read is one round trip."""
+        with translated():
+            async with (
+                self._pool.connection() as connection,
+                connection.pipeline(),
+                connection.transaction(),
+                connection.cursor(binary=True) as cursor,
+            ):
+                cursor.adapters.register_loader("json", JsonBytes)
+                await _work_for(connection, org_id)
+                yield cursor
+
+
+async def _work_for(connection: AsyncConnection[Any], org_id: str) -> None:
+    await connection.execute("select set_config('syncstore.org', %s, true)", (org_id,))

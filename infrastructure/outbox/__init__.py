@@ -1,0 +1,1 @@
+"""The outbox: events that Kafka has not acknowledged yet."""
