@@ -30,9 +30,13 @@ class MovableClock:
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        self._stopped_at = time.time()
 
     def seconds(self) -> float:
-        return time.time() + self.ahead
+        return (time.time() if self._stopped_at is None else self._stopped_at) + self.ahead
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds(), UTC)

@@ -31,7 +31,7 @@ from infrastructure.platforms.connector import (
 )
 from infrastructure.platforms.hints import LostPushes
 from infrastructure.platforms.images import ImageSource
-from infrastructure.platforms.shopee import mapping, requests, rows, webhook
+from infrastructure.platforms.shopee import mapping, requests, rows, webhook, wire
 from infrastructure.platforms.shopee.envelope import parse
 from infrastructure.platforms.shopee.mapping import NO_MODEL, number
 from infrastructure.platforms.shopee.transport import ShopeeSession
@@ -98,7 +98,7 @@ class ShopeeConnector:
             # All pages look at the same span, or offsets would shift under edits made meanwhile.
             ended_at = mapping.moment(int(until)) if until else self._now()
         call = requests.get_item_list(offset=int(offset), updated_from=updated_since, updated_to=ended_at)
-        page = parse((await self._session.ask(call)).response, mapping.ItemList)
+        page = parse((await self._session.ask(call)).response, wire.ItemList)
         return mapping.listing_page(page, f"@{int(ended_at.timestamp())}" if ended_at else "")
 
     async def read_listings(self, external_ids: tuple[str, ...]) -> tuple[ExternalListing, ...]:
@@ -112,7 +112,7 @@ class ShopeeConnector:
         offset = ""
         while True:
             call = requests.search_item(item_sku=sku, offset=offset)
-            result = parse((await self._session.ask(call)).response, mapping.SearchResult)
+            result = parse((await self._session.ask(call)).response, wire.SearchResult)
             found = result.item_id_list or []
             candidates += found
             offset = result.next_offset or ""
@@ -148,7 +148,7 @@ class ShopeeConnector:
             return Created(external_id=present[0], variants=variants, found=True)
         image_ids = await self._image_ids(draft.images)
         body = mapping.item_fields(draft, image_ids, await self._shipping())
-        item = parse((await self._session.ask(requests.add_item(body))).response, mapping.AddedItem)
+        item = parse((await self._session.ask(requests.add_item(body))).response, wire.AddedItem)
         if draft.variants[0].options:
             variants = await self._make_variants(item.item_id, draft)
         else:
@@ -211,20 +211,20 @@ class ShopeeConnector:
         if self._close is not None:
             await self._close()
 
-    async def _items(self, ids: Sequence[int]) -> list[mapping.ItemInfo]:
+    async def _items(self, ids: Sequence[int]) -> list[wire.ItemInfo]:
         try:
             answer = await self._session.ask(requests.get_item_base_info(ids))
         except PlatformCallFailed as failure:
             if failure.error.error_class is ErrorClass.MISSING:
                 return []
             raise
-        return parse(answer.response, mapping.ItemInfos).item_list or []
+        return parse(answer.response, wire.ItemInfos).item_list or []
 
-    async def _listing(self, item: mapping.ItemInfo) -> ExternalListing:
+    async def _listing(self, item: wire.ItemInfo) -> ExternalListing:
         models = None
         if item.has_model:
             answer = await self._session.ask(requests.get_model_list(item.item_id))
-            models = parse(answer.response, mapping.ModelList)
+            models = parse(answer.response, wire.ModelList)
         return mapping.listing(item, models)
 
     async def _make_variants(self, item_id: int, draft: ListingDraft) -> dict[str, str | None]:
@@ -236,7 +236,7 @@ class ShopeeConnector:
             if wait is None or answer.error.error_class is not ErrorClass.MISSING:
                 raise PlatformCallFailed(answer.error)
             await self._sleep(wait)
-        made = parse(answer.response, mapping.ModelList).model or []
+        made = parse(answer.response, wire.ModelList).model or []
         ids: dict[str, str | None] = {model.model_sku or "": str(model.model_id) for model in made}
         return {variant.sku: ids[variant.sku] for variant in draft.variants if variant.sku in ids}
 
@@ -272,7 +272,7 @@ class ShopeeConnector:
         return ids
 
     async def _upload(self, content: bytes) -> str:
-        uploads = parse((await self._session.ask(requests.upload_image([content]))).response, mapping.Uploads)
+        uploads = parse((await self._session.ask(requests.upload_image([content]))).response, wire.Uploads)
         for row in uploads.image_info_list or ():
             if row.error:
                 raise PlatformCallFailed(
@@ -288,7 +288,7 @@ class ShopeeConnector:
     async def _shipping(self) -> list[int]:
         if not self._channels:
             answer = await self._session.ask(requests.get_channel_list())
-            channels = parse(answer.response, mapping.ChannelList).logistics_channel_list or []
+            channels = parse(answer.response, wire.ChannelList).logistics_channel_list or []
             self._channels = [channel.logistics_channel_id for channel in channels if channel.enabled]
         return self._channels
 

@@ -19,7 +19,8 @@ from infrastructure.platforms.connector import (
 )
 from infrastructure.platforms.shopee.envelope import Answer, parse
 from infrastructure.platforms.shopee.errors import classify_reason
-from infrastructure.platforms.shopee.mapping import NO_MODEL, ImageInfo, ItemInfo, ResultRow, RowLists, rupiah
+from infrastructure.platforms.shopee.mapping import NO_MODEL, rupiah
+from infrastructure.platforms.shopee.wire import ImageInfo, ItemInfo, ResultRow, RowLists
 
 
 class Sent(Struct, frozen=True):

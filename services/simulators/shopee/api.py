@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from services.simulators.shopee import access, goods, offers, reading
+from services.simulators.shopee import access, goods, offers, reading, variants
 from services.simulators.shopee.calls import Context
 from services.simulators.shopee.config import SimulatorConfig
 from services.simulators.shopee.faults import Fault, Faults
@@ -40,10 +40,10 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     "product/get_item_limit": Endpoint("GET", reading.get_item_limit),
     "product/add_item": Endpoint("POST", goods.add_item),
     "product/update_item": Endpoint("POST", goods.update_item),
-    "product/init_tier_variation": Endpoint("POST", goods.init_tier_variation),
-    "product/add_model": Endpoint("POST", goods.add_model),
-    "product/update_model": Endpoint("POST", goods.update_model),
-    "product/delete_model": Endpoint("POST", goods.delete_model),
+    "product/init_tier_variation": Endpoint("POST", variants.init_tier_variation),
+    "product/add_model": Endpoint("POST", variants.add_model),
+    "product/update_model": Endpoint("POST", variants.update_model),
+    "product/delete_model": Endpoint("POST", variants.delete_model),
     "product/update_price": Endpoint("POST", offers.update_price),
     "product/update_stock": Endpoint("POST", offers.update_stock),
     "product/unlist_item": Endpoint("POST", goods.unlist_item),

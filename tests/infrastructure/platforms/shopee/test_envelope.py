@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from domain.policies.retry import ErrorClass
 from infrastructure.platforms.connector import PlatformCallFailed
-from infrastructure.platforms.shopee import mapping, rows
+from infrastructure.platforms.shopee import mapping, rows, wire
 from infrastructure.platforms.shopee.envelope import parse, read_answer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 SHAPES = (
-    mapping.ItemList,
-    mapping.ItemInfos,
-    mapping.ModelList,
-    mapping.SearchResult,
-    mapping.RowLists,
-    mapping.Uploads,
+    wire.ItemList,
+    wire.ItemInfos,
+    wire.ModelList,
+    wire.SearchResult,
+    wire.RowLists,
+    wire.Uploads,
     rows.Echo,
 )
 
@@ -77,7 +77,7 @@ def test_row_lists_are_kept_when_the_answer_is_an_error() -> None:
 
 def test_a_detail_becomes_a_listing_with_whole_rupiah_and_the_sellers_own_price() -> None:
     answer = read_answer(200, {}, DETAIL, NOW)
-    (item,) = parse(answer.response, mapping.ItemInfos).item_list or []
+    (item,) = parse(answer.response, wire.ItemInfos).item_list or []
     listing = mapping.listing(item, None)
     (variant,) = listing.variants
     assert (variant.external_id, variant.sku, variant.price, variant.stock, variant.reserved) == (
@@ -95,7 +95,7 @@ def test_a_detail_becomes_a_listing_with_whole_rupiah_and_the_sellers_own_price(
 @given(st.decimals(min_value=0, max_value=10**12, places=3, allow_nan=False))
 def test_prices_are_rounded_half_up_without_ever_being_a_float(price: Decimal) -> None:
     body = msgspec.json.Encoder(decimal_format="number").encode({"original_price": price})
-    read = parse(body, mapping.PriceInfo).original_price
+    read = parse(body, wire.PriceInfo).original_price
     assert type(read) is Decimal
     assert read == price
     assert mapping.rupiah(read) == int(price + Decimal("0.5"))

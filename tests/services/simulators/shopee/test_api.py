@@ -198,6 +198,7 @@ async def test_deleting_an_item_under_promotion_is_refused(caller: Caller) -> No
 
 async def test_too_many_calls_within_a_second_are_throttled(start_shopee: StartShopee) -> None:
     async with start_shopee(SimulatorConfig(rate_per_second=3, throttle_status=429)) as shopee:
+        shopee.clock.stop()
         tokens = await shopee.transport.spend_code(shopee.simulator.config.first_code)
         caller = Caller(shopee, tokens.access_token)
         errors = [(await caller.get(LIST, *PAGE))["error"] for _ in range(3)]
