@@ -1,7 +1,8 @@
-"""Whether two generations of a view say the same."""
+"""Whether two tables of a view say the same."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ MOST: Final = 100
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """A row that one generation holds otherwise than the other at the same version."""
+    """A row that the live table holds otherwise than the other at the same version."""
 
     key: str
     version: int
@@ -32,26 +33,37 @@ class Checksum(Struct, frozen=True, kw_only=True):
     digest: str
 
 
-def _keys(view: AnyView) -> str:
-    return "org_id, stream_id, version" if isinstance(view, Log) else f"org_id, {view.key}"
+def statement(name: str, view: AnyView, a: str, b: str = "") -> str:
+    """A block of comparison.sql for two tables of a view."""
+    keys = "org_id, stream_id, version" if isinstance(view, Log) else f"org_id, {view.key}"
+    version = "version as seen" if isinstance(view, Log) else "version"
+    text = _sql[name]
+    if isinstance(view, Log) and name == "counts":
+        text = text.replace("a.version", "a.seen").replace("b.version", "b.seen")
+    for place, value in {"keys": keys, "version": version, "a": a, "b": b}.items():
+        text = text.replace(f"{{{place}}}", value)
+    return text
 
 
-async def compare(connection: AsyncConnection[Any], view: AnyView, live: int, other: int) -> list[Difference]:
-    """Rows of equal key and version that differ, at most MOST of them. Rows still under way are not differences."""
-    keys = _keys(view)
-    text = _sql["differences"].replace("{a}", table_of(view, live)).replace("{b}", table_of(view, other))
-    cursor = await connection.execute(text.replace("{keys}", keys), {"limit": MOST})
+def differences_of(rows: Iterable[tuple[str, int, str, str]]) -> list[Difference]:
     found = []
-    for key, version, left, right in await cursor.fetchall():
+    for key, version, left, right in rows:
         ours, theirs = msgspec.json.decode(left), msgspec.json.decode(right)
         columns = {name: (ours[name], theirs[name]) for name in ours if ours[name] != theirs[name]}
         found.append(Difference(key=key, version=version, columns=columns))
     return found
 
 
+async def compare(connection: AsyncConnection[Any], view: AnyView, live: int, other: int) -> list[Difference]:
+    """Rows of equal key and version that differ, at most MOST of them. Rows still under way are not differences."""
+    text = statement("differences", view, table_of(view, live), table_of(view, other))
+    cursor = await connection.execute(text, {"limit": MOST})
+    return differences_of(await cursor.fetchall())
+
+
 async def checksum(connection: AsyncConnection[Any], view: AnyView, generation: int) -> Checksum:
     """Rows and a digest; equal for equal contents."""
-    cursor = await connection.execute(_sql["checksum"].replace("{a}", table_of(view, generation)))
+    cursor = await connection.execute(statement("checksum", view, table_of(view, generation)))
     row = await cursor.fetchone()
     assert row is not None, "an aggregate always answers one row"
     return Checksum(rows=row[0], digest=row[1])

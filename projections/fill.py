@@ -77,7 +77,7 @@ def _fill(connection: Connection[Any], view: AnyView, generation: int, bucket: i
     edges = connection.execute(_sql["take_bucket"], where).fetchone()
     if edges is None:
         return 0
-    range_, values = _range(edges, view.categories)
+    range_, values = range_of(edges, view.categories)
     if isinstance(view, Log):
         events = connection.execute(block(view, "fill", generation, range=range_), values).rowcount
     else:
@@ -91,7 +91,8 @@ def _fill(connection: Connection[Any], view: AnyView, generation: int, bucket: i
     return events
 
 
-def _range(edges: Sequence[str | None], categories: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def range_of(edges: Sequence[str | None], categories: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Condition and values for events of some categories in (after, up to]; an edge is organisation and stream."""
     after_org, after_stream, up_to_org, up_to_stream = edges
     likes = " or ".join(f"stream_id like '{category}-%%'" for category in categories)
     conditions = [f"({likes})"]
@@ -121,7 +122,7 @@ def read_streams(connection: Connection[Any], range_: str, values: dict[str, Any
             yield facts
 
 
-def fold_stream(view: View[Any], facts: Sequence[StoredFact]) -> list[Row]:
+def fold_stream(view: View[Any, Any], facts: Sequence[StoredFact]) -> list[Row]:
     """The rows that one stream makes.
 
     Raises domain.errors.BrokenHistory for events this version cannot read: a rebuild must not leave them out.
@@ -135,10 +136,10 @@ def fold_stream(view: View[Any], facts: Sequence[StoredFact]) -> list[Row]:
             row = fold(rows.get(key), fact, event)
             if row is not None:
                 rows[key] = row
-    return list(rows.values())
+    return [view.freeze(row) for row in rows.values()]
 
 
-def copy_rows(connection: Connection[Any], view: View[Any], table: str, rows: Sequence[Row]) -> None:
+def copy_rows(connection: Connection[Any], view: View[Any, Any], table: str, rows: Sequence[Row]) -> None:
     """Rows into a table, by binary COPY."""
     names = view.columns
     types = dict(

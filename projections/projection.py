@@ -49,10 +49,15 @@ class Fact(Protocol):
 
 
 R = TypeVar("R", bound=Row)
+S = TypeVar("S", bound=Row)
 
 
-class View(Struct, Generic[R], frozen=True, kw_only=True):
-    """A read model whose rows are folded from facts."""
+def _as_it_is(row: Any) -> Any:
+    return row
+
+
+class View(Struct, Generic[R, S], frozen=True, kw_only=True):
+    """A read model whose rows are folded from facts: rows R as the table holds them, S as the fold works on them."""
 
     name: str
     shape: int
@@ -64,12 +69,16 @@ class View(Struct, Generic[R], frozen=True, kw_only=True):
     """The column that, with org_id, identifies a row."""
     key_of: Callable[[Fact, DomainEvent], str | None]
     """Which row a fact belongs to; None when it belongs to none."""
-    fold: Callable[[R | None, Fact, DomainEvent], R | None]
+    fold: Callable[[S | None, Fact, DomainEvent], S | None]
     """The row after a fact. None: there is still no row."""
     folder: Path
     """Where tables.sql is: blocks `table`, `indexes` and `view`, with {table} and {view} for the names."""
     row_per_stream: bool = True
     """Whether each fact of a stream touches the one row of that stream, so that a missing one would show."""
+
+    thaw: Callable[[R], S] = _as_it_is
+    freeze: Callable[[S], R] = _as_it_is
+    """Once per row and batch, so that what follows from the rest is not worked out for every fact."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -86,7 +95,7 @@ class Log(Struct, frozen=True, kw_only=True):
     """Where tables.sql is: besides the blocks of a view, `append` (live) and `fill` (from the event store)."""
 
 
-AnyView = View[Any] | Log
+AnyView = View[Any, Any] | Log
 
 
 def touch(row: Row, fact: Fact) -> None:

@@ -1,14 +1,14 @@
 """Rebuilding a view while it is read: a new generation is filled beside the live one and takes its place.
 
-1. Remember where Kafka's partitions end. What is not in a snapshot taken later will be found after these offsets, for an
-   event is committed before it is relayed.
+1. Remember where Kafka's partitions end. What is not in a snapshot taken later will be found after these offsets, for
+   an event is committed before it is relayed.
 2. Fill from the event store, bucket by bucket, in several processes; then make the indexes.
 3. Catch up from Kafka through the code of the live runner. Row versions make what overlaps harmless.
 4. Compare with the live generation.
 5. Switch: hold the live runner by its offsets, catch up to them, let the SQL view show the new table, commit.
 
-Each step leaves behind, in one transaction, that it was done, so a rebuild killed anywhere goes on where it was. Nothing here
-can reach a marketplace: events are read, rows are written.
+Each step leaves behind, in one transaction, that it was done, so a rebuild killed anywhere goes on where it was.
+Nothing here can reach a marketplace: events are read, rows are written.
 """
 
 from __future__ import annotations
@@ -113,6 +113,24 @@ async def rebuild(
     async with _alone(pool, view), Replay(kafka, topics.TOPICS) as replay:
         work = _Rebuild(view, source, pool, replay, progress, processes)
         return await work.run(accept_difference=accept_difference)
+
+
+async def build_missing(
+    views: Sequence[AnyView],
+    source: Source,
+    pool: Pool,
+    kafka: KafkaSettings,
+    *,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> list[Rebuilt]:
+    """Build each view that is not live in the shape this code writes: at a first start, or after an upgrade.
+
+    Raises as `rebuild` does.
+    """
+    async with pool.connection() as connection:
+        live = await checkpoints.live_generations(connection)
+    wanting = [view for view in views if view.name not in live or live[view.name].shape != view.shape]
+    return [await rebuild(view, source, pool, kafka, progress=progress) for view in wanting]
 
 
 @asynccontextmanager

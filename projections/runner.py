@@ -1,14 +1,15 @@
-"""Live views: a batch of events is coalesced per row, folded onto the rows as they are, and stored, in one transaction."""
+"""Live views: a batch of events is coalesced per row, folded onto the rows there are, and stored in one transaction."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
 from domain import events as domain_events
 from domain.events import DomainEvent
@@ -22,8 +23,8 @@ from projections.tables import block, load_rows, store_rows
 
 _log: Final = structlog.get_logger(__name__)
 _sql: Final = load(Path(__file__).with_suffix(".sql"))
-R = TypeVar("R", bound=Row)
 Pair = tuple[RecordedEvent, DomainEvent]
+Key = tuple[str, str]
 
 LIVE: Final = "projections"
 """The consumer that keeps all live views, so that they move together and one position tells of all."""
@@ -60,67 +61,70 @@ class Projections:
                 await _fold(connection, view, generation, pairs)
 
 
-async def _fold(connection: AsyncConnection[Any], view: View[R], generation: int, pairs: Sequence[Pair]) -> None:
-    by_key: dict[tuple[str, str], list[Pair]] = defaultdict(list)
+async def _fold(connection: AsyncConnection[Any], view: View[Any, Any], generation: int, pairs: Sequence[Pair]) -> None:
+    by_key: dict[Key, list[Pair]] = defaultdict(list)
     for pair in pairs:
-        key = view.key_of(*pair)
-        if key is not None:
-            by_key[pair[0].org_id, key].append(pair)
+        identity = view.key_of(*pair)
+        if identity is not None:
+            by_key[pair[0].org_id, identity].append(pair)
     rows = await load_rows(connection, view, generation, by_key)
     if view.row_per_stream:
         await _fill_gaps(connection, view, rows, by_key)
-    changed: list[R] = []
+    changed = []
     for key, found in by_key.items():
-        row = rows.get(key)
-        before = row.version if row is not None else 0
+        before = rows.get(key)
+        first = reached = 0 if before is None else before.version  # folding may change the row itself
+        state = None if before is None else view.thaw(before)
         for fact, event in found:
-            if row is None or fact.version > row.version:
-                row = view.fold(row, fact, event)
-        if row is not None and row.version > before:
-            changed.append(row)
+            if fact.version > reached:
+                state = view.fold(state, fact, event)
+                reached = fact.version
+        if state is not None and state.version > first:
+            changed.append(view.freeze(state))
     if changed:
         await store_rows(connection, view, generation, changed)
 
 
 async def _fill_gaps(
     connection: AsyncConnection[Any],
-    view: View[R],
-    rows: Mapping[tuple[str, str], R],
-    by_key: dict[tuple[str, str], list[Pair]],
+    view: View[Any, Any],
+    rows: Mapping[Key, Row],
+    by_key: dict[Key, list[Pair]],
 ) -> None:
     """Where Kafka did not bring the events between a row and its next fact (it had lost them), read the event store."""
-    short: dict[tuple[str, str], tuple[int, int]] = {}
+    short: dict[Key, tuple[str, int, int]] = {}
     for key, pairs in by_key.items():
         row = rows.get(key)
-        reached = row.version if row is not None else 0
+        first = reached = 0 if row is None else row.version
         for fact, _ in pairs:
             if fact.version > reached + 1:
-                short[key] = (row.version if row is not None else 0, pairs[-1][0].version)
+                short[key] = (fact.stream_id, first, pairs[-1][0].version)
                 break
             reached = max(reached, fact.version)
     if not short:
         return
     _log.warning("gaps_filled_from_event_store", view=view.name, streams=len(short))
-    cursor = await connection.execute(
-        _sql["missing"],
-        {
-            "orgs": [org for org, _ in short],
-            "streams": [by_key[key][0][0].stream_id for key in short],
-            "after": [after for after, _ in short.values()],
-            "up_to": [up_to for _, up_to in short.values()],
-        },
-    )
-    names = [column.name for column in cursor.description or ()]
-    found: dict[tuple[str, str], list[Pair]] = defaultdict(list)
-    for values in await cursor.fetchall():
-        fact = RecordedEvent(**dict(zip(names, values, strict=True)))
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            _sql["missing"],
+            {
+                "orgs": [org for org, _ in short],
+                "streams": [stream for stream, _, _ in short.values()],
+                "after": [after for _, after, _ in short.values()],
+                "up_to": [up_to for _, _, up_to in short.values()],
+            },
+        )
+        stored = [RecordedEvent(**values) for values in await cursor.fetchall()]
+    seen: dict[Key, dict[int, Pair]] = {
+        key: {fact.version: (fact, event) for fact, event in by_key[key]} for key in short
+    }
+    for fact in stored:
         event = domain_events.decode(fact.type, fact.schema, fact.data)
-        key = view.key_of(fact, event)
-        if key is not None:
-            found[fact.org_id, key].append((fact, event))
-    for key, stored in found.items():
-        seen = {fact.version: (fact, event) for fact, event in (*stored, *by_key[key])}
-        by_key[key] = [seen[version] for version in sorted(seen)]
+        identity = view.key_of(fact, event)
+        if identity is not None:
+            seen[fact.org_id, identity][fact.version] = (fact, event)
+    for key, versions in seen.items():
+        by_key[key] = [versions[version] for version in sorted(versions)]
 
 
 async def _append(connection: AsyncConnection[Any], view: Log, generation: int, facts: Sequence[RecordedEvent]) -> None:

@@ -54,7 +54,7 @@ async def create_table(connection: AsyncConnection[Any], view: AnyView, generati
 
 
 async def load_rows(
-    connection: AsyncConnection[Any], view: View[R], generation: int, keys: Iterable[tuple[str, str]]
+    connection: AsyncConnection[Any], view: View[R, Any], generation: int, keys: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], R]:
     """Rows by organisation and key; keys without a row are absent."""
     wanted = list(keys)
@@ -67,7 +67,7 @@ async def load_rows(
     return {(row.org_id, getattr(row, view.key)): row for row in rows}
 
 
-async def store_rows(connection: AsyncConnection[Any], view: View[R], generation: int, rows: Sequence[R]) -> None:
+async def store_rows(connection: AsyncConnection[Any], view: View[R, Any], generation: int, rows: Sequence[R]) -> None:
     """Insert or replace rows, except where the table holds a later version."""
     columns = view.columns
     await connection.execute(

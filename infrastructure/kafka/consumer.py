@@ -189,7 +189,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                     partitions=sorted(f"{p.topic}/{p.partition}" for p in error.partitions),
                 )
                 await self._start_over(records)
-            except Exception:
+            except Exception:  # noqa: BLE001  # FastStream would swallow it and go on with the next batch
                 _log.exception("batch_failed", consumer=self._effect.name)
                 await self._start_over(records)
 

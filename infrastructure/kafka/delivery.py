@@ -125,7 +125,7 @@ class Delivery:
         began = time.perf_counter()
         steps = self._steps(items)
         async with self._pool.connection() as connection, connection.transaction():
-            # Not one statement with the next: only a statement begun after the lock is held sees what a release removed.
+            # Two statements: only one that begins after the lock is held sees what a release has removed.
             await offsets.advance(connection, name, steps)
             waiting = await parking.parked_among(connection, name, {key_of(record) for record, _ in items})
             events, aside = _sort(items, waiting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -36,7 +36,7 @@ class Replay:
             **kafka.client_options(), enable_auto_commit=False, auto_offset_reset="none", group_id=None
         )
 
-    async def __aenter__(self) -> Replay:
+    async def __aenter__(self) -> Self:
         await self._consumer.start()
         try:
             await self._admin.start()

@@ -38,17 +38,16 @@ class CatalogueRow(Row, kw_only=True):
     """Every word by which the product can be found, in lower case."""
 
 
-def _words(row: CatalogueRow) -> str:
+def _with_search(row: CatalogueRow) -> CatalogueRow:
     skus = (variant.sku for variant in row.variants)
     options = (option.value for variant in row.variants for option in variant.options)
-    words = dict.fromkeys(
-        " ".join((row.sku, *skus, row.category, row.subcategory, *row.tags, *options)).lower().split()
-    )
-    return " ".join((row.name.lower(), *words))
+    others = " ".join((row.sku, *skus, row.category, row.subcategory, *row.tags, *options)).lower()
+    row.search = " ".join((row.name.lower(), *dict.fromkeys(others.split())))
+    return row
 
 
 def _created(fact: Fact, event: product.ProductCreated) -> CatalogueRow:
-    row = CatalogueRow(
+    return CatalogueRow(
         org_id=fact.org_id,
         version=fact.version,
         position=fact.position,
@@ -73,13 +72,10 @@ def _created(fact: Fact, event: product.ProductCreated) -> CatalogueRow:
         updated_at=fact.occurred_at,
         search="",
     )
-    row.search = _words(row)
-    return row
 
 
 def _renamed(row: CatalogueRow, event: product.ProductRenamed) -> None:
     row.name = event.new
-    row.search = _words(row)
 
 
 def _described(row: CatalogueRow, event: product.ProductDescribed) -> None:
@@ -102,12 +98,10 @@ def _dimensions_changed(row: CatalogueRow, event: product.DimensionsChanged) -> 
 def _categorised(row: CatalogueRow, event: product.ProductCategorised) -> None:
     row.category = event.new.category
     row.subcategory = event.new.subcategory
-    row.search = _words(row)
 
 
 def _tagged(row: CatalogueRow, event: product.ProductTagged) -> None:
     row.tags = list(event.new)
-    row.search = _words(row)
 
 
 def _images_changed(row: CatalogueRow, event: product.ImagesChanged) -> None:
@@ -116,17 +110,14 @@ def _images_changed(row: CatalogueRow, event: product.ImagesChanged) -> None:
 
 def _variant_added(row: CatalogueRow, event: product.VariantAdded) -> None:
     row.variants = (*row.variants, event.variant)
-    row.search = _words(row)
 
 
 def _variant_changed(row: CatalogueRow, event: product.VariantChanged) -> None:
     row.variants = tuple(event.new if variant.sku == event.new.sku else variant for variant in row.variants)
-    row.search = _words(row)
 
 
 def _variant_removed(row: CatalogueRow, event: product.VariantRemoved) -> None:
     row.variants = tuple(variant for variant in row.variants if variant.sku != event.variant.sku)
-    row.search = _words(row)
 
 
 def _override_changed(row: CatalogueRow, event: product.PlatformOverrideChanged) -> None:
@@ -196,5 +187,6 @@ CATALOGUE: Final = View(
     key="product_id",
     key_of=key_of,
     fold=fold,
+    freeze=_with_search,
     folder=Path(__file__).parent,
 )

@@ -56,12 +56,13 @@ as $$
             when lower(c.name) = wanted then 4000
             when starts_with(lower(c.name), wanted) then 3000
             when to_tsvector('simple', c.name) @@ words then 2000
+            when strpos(c.search, wanted) > 0 then 1500
             when to_tsvector('simple', c.search) @@ words then 1000
             else 0
         end + round(1000 * word_similarity(wanted, c.search))::integer
     from projections.{view} c
     where c.org_id = current_org()
-        and (to_tsvector('simple', c.search) @@ words or wanted <% c.search)
+        and (to_tsvector('simple', c.search) @@ words or wanted <% c.search or c.search like '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%')
 $$;
 revoke all on function projections.catalogue_search from public;
 grant execute on function projections.catalogue_search to syncstore_app

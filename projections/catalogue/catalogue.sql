@@ -1,0 +1,41 @@
+-- name: page
+-- Newest first, by the position of creation, which no later fact moves.
+select c.*, 0 as rank
+from projections.catalogue c
+where c.org_id = %(org_id)s
+    and (%(statuses)s::text[] is null or c.status = any(%(statuses)s))
+    and (%(category)s::text is null or c.category = %(category)s)
+    and (%(subcategory)s::text is null or c.subcategory = %(subcategory)s)
+    and (%(tags)s::text[] is null or c.tags @> %(tags)s)
+    and (%(price_from)s::bigint is null or c.base_price >= %(price_from)s)
+    and (%(price_to)s::bigint is null or c.base_price <= %(price_to)s)
+    and (%(updated_since)s::timestamptz is null or c.updated_at >= %(updated_since)s)
+    and (%(before)s::bigint is null or c.created_position < %(before)s)
+order by c.created_position desc
+limit %(limit)s
+
+-- name: search_page
+-- Best first; equally good ones newest first.
+select c.*, s.rank
+from projections.catalogue_search(%(wanted)s, to_tsquery('simple', %(words)s)) s
+join projections.catalogue c on c.org_id = %(org_id)s and c.product_id = s.product_id
+where (%(statuses)s::text[] is null or c.status = any(%(statuses)s))
+    and (%(category)s::text is null or c.category = %(category)s)
+    and (%(subcategory)s::text is null or c.subcategory = %(subcategory)s)
+    and (%(tags)s::text[] is null or c.tags @> %(tags)s)
+    and (%(price_from)s::bigint is null or c.base_price >= %(price_from)s)
+    and (%(price_to)s::bigint is null or c.base_price <= %(price_to)s)
+    and (%(updated_since)s::timestamptz is null or c.updated_at >= %(updated_since)s)
+    and (%(before)s::bigint is null or (s.rank, c.created_position) < (%(before_rank)s::integer, %(before)s::bigint))
+order by s.rank desc, c.created_position desc
+limit %(limit)s
+
+-- name: product
+-- One product.
+select c.*, 0 as rank from projections.catalogue c where c.org_id = %(org_id)s and c.product_id = %(product_id)s
+
+-- name: products
+-- Several products, in no particular order.
+select c.*, 0 as rank
+from projections.catalogue c
+where c.org_id = %(org_id)s and c.product_id = any(%(product_ids)s::text[])

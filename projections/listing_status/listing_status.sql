@@ -1,0 +1,51 @@
+-- name: page
+-- By listing id, which never changes.
+select l.*
+from projections.listing_status l
+where l.org_id = %(org_id)s
+    and (%(connection_id)s::text is null or l.connection_id = %(connection_id)s)
+    and (%(platform)s::text is null or l.platform = %(platform)s)
+    and (%(product_ids)s::text[] is null or l.product_id = any(%(product_ids)s))
+    and (
+        %(statuses)s::text[] is null
+        or array[l.offer_status, l.stock_status, l.content_status] && %(statuses)s::text[]
+    )
+    and (not %(in_conflict)s or l.open_conflicts > 0)
+    and (%(after)s::text is null or l.listing_id > %(after)s)
+order by l.listing_id
+limit %(limit)s
+
+-- name: listing
+-- One listing.
+select l.* from projections.listing_status l where l.org_id = %(org_id)s and l.listing_id = %(listing_id)s
+
+-- name: by_external_id
+-- The listing that is an item at a platform.
+select l.*
+from projections.listing_status l
+where l.org_id = %(org_id)s and l.connection_id = %(connection_id)s and l.external_id = %(external_id)s and l.link = 'linked'
+
+-- name: summary
+-- How the listings of each shop stand.
+select l.connection_id, l.platform, count(*) as listings,
+    count(*) filter (where l.link = 'linked') as linked,
+    count(*) filter (where l.behind > 0) as behind,
+    count(*) filter (where l.held > 0) as held,
+    count(*) filter (where l.refused > 0) as refused,
+    count(*) filter (where l.paused is not null) as paused,
+    sum(l.open_conflicts) as open_conflicts,
+    max(l.last_synced_at) as last_synced_at,
+    (
+        select json_object_agg(s.status, s.listings)
+        from (
+            select t.status, count(*) as listings
+            from projections.listing_status g
+            cross join lateral (values (g.offer_status), (g.stock_status), (g.content_status)) as t (status)
+            where g.org_id = %(org_id)s and g.connection_id = l.connection_id
+            group by t.status
+        ) s
+    ) as groups
+from projections.listing_status l
+where l.org_id = %(org_id)s and (%(connection_id)s::text is null or l.connection_id = %(connection_id)s)
+group by l.connection_id, l.platform
+order by l.connection_id

@@ -1,0 +1,83 @@
+"""How listings stand. Pages go by listing id, which never changes: a walk shows each listing exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from domain.listing.status import Status
+from domain.values import Platform
+from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.statements import load
+from projections.listing_status.projector import ListingRow
+from projections.reading import Answer, Page, cursor_of, marks_of, page_of, read
+
+_sql: Final = load(Path(__file__).with_name("listing_status.sql"))
+
+
+class ShopSummary(Struct, frozen=True, kw_only=True):
+    """Counts of listings, except `groups`: status -> groups of fields (three per listing)."""
+
+    connection_id: str
+    platform: Platform
+    listings: int
+    linked: int
+    behind: int
+    held: int
+    refused: int
+    paused: int
+    open_conflicts: int
+    last_synced_at: datetime | None
+    groups: dict[Status, int]
+
+
+async def list_listings(
+    pool: Pool,
+    org_id: str,
+    *,
+    connection_id: str | None = None,
+    platform: Platform | None = None,
+    product_ids: Sequence[str] = (),
+    statuses: Sequence[Status] = (),
+    in_conflict: bool = False,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[ListingRow]:
+    """A page of listings; `statuses` asks for those of which any group of fields stands so.
+
+    Raises InvalidCursor.
+    """
+    (after,) = marks_of(cursor, tuple[str]) if cursor else (None,)
+    values = {
+        "connection_id": connection_id,
+        "platform": platform,
+        "product_ids": list(product_ids) or None,
+        "statuses": [str(status) for status in statuses] or None,
+        "in_conflict": in_conflict,
+        "after": after,
+        "limit": limit + 1,
+    }
+    rows, freshness = await read(pool, org_id, _sql["page"], values, ListingRow)
+    return page_of(rows, limit, freshness, cursor_of(rows[:limit][-1].listing_id) if rows else None)
+
+
+async def read_listing(pool: Pool, org_id: str, listing_id: str) -> Answer[ListingRow]:
+    rows, freshness = await read(pool, org_id, _sql["listing"], {"listing_id": listing_id}, ListingRow)
+    return Answer(found=rows[0] if rows else None, freshness=freshness)
+
+
+async def find_listing(pool: Pool, org_id: str, connection_id: str, external_id: str) -> Answer[ListingRow]:
+    """The listing that is this item of a shop."""
+    values = {"connection_id": connection_id, "external_id": external_id}
+    rows, freshness = await read(pool, org_id, _sql["by_external_id"], values, ListingRow)
+    return Answer(found=rows[0] if rows else None, freshness=freshness)
+
+
+async def summarise(pool: Pool, org_id: str, connection_id: str | None = None) -> Page[ShopSummary]:
+    """How the listings of each shop stand, all shops on one page."""
+    rows, freshness = await read(pool, org_id, _sql["summary"], {"connection_id": connection_id}, ShopSummary)
+    return Page(items=tuple(rows), next_cursor=None, freshness=freshness)
