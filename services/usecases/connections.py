@@ -1,0 +1,49 @@
+"""Connections: shops of an organisation, their pricing rules and conflict policies."""
+
+from __future__ import annotations
+
+from domain.connection.commands import ConnectionCommand, OpenConnection
+from domain.connection.decider import NoSuchConnection
+from domain.connection.events import ConnectionEvent
+from domain.connection.state import Connection, ConnectionState, NotOpened
+from domain.messages import CommandContext
+from domain.ports import EventStore, Identities
+from domain.values import stream_id
+from services.usecases.aggregates import CONNECTION
+from services.usecases.outcome import Done
+from services.usecases.repository import Expected, Once, Repository, Respond, no_response
+
+
+class Connections:
+    def __init__(self, store: EventStore, identities: Identities, *, cached: int = 1_000) -> None:
+        self._repository = Repository(CONNECTION, store, identities, cached=cached)
+
+    async def handle(
+        self,
+        context: CommandContext,
+        connection_id: str,
+        command: ConnectionCommand,
+        *,
+        expected: Expected | None = None,
+        once: Once | None = None,
+        respond: Respond[ConnectionState] = no_response,
+    ) -> Done[ConnectionState, ConnectionEvent]:
+        """Raises the refusals of `domain.connection`, DuplicateShop, StaleVersion, KeyReused, TooBusy."""
+        if isinstance(command, OpenConnection) and command.connection_id != connection_id:
+            raise ValueError(f"a command for connection {command.connection_id} was sent to {connection_id}")
+        return await self._repository.handle(
+            context,
+            stream_id("connection", connection_id),
+            connection_id,
+            command,
+            expected=expected,
+            once=once,
+            respond=respond,
+        )
+
+    async def get(self, org_id: str, connection_id: str) -> tuple[int, Connection]:
+        """Version and connection. Raises NoSuchConnection."""
+        loaded = await self._repository.load(org_id, stream_id("connection", connection_id))
+        if isinstance(loaded.state, NotOpened):
+            raise NoSuchConnection(f"there is no connection {connection_id}", connection_id=connection_id)
+        return loaded.version, loaded.state
