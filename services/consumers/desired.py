@@ -1,0 +1,155 @@
+"""Product, stock and connection events -> what each shop shall show.
+
+Listings are commanded through the event store, outside the transaction of the offsets: delivered twice, the second time
+finds nothing left to change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from psycopg import AsyncConnection
+
+from domain import events as wire
+from domain.connection.events import ConnectionEvent, ConnectionOpened, PricingRuleChanged
+from domain.connection.state import Connection
+from domain.messages import CommandContext, RecordedEvent
+from domain.policies.price_checks import PriceBounds
+from domain.ports import Clock, EventStore
+from domain.product.events import ProductEvent
+from domain.product.state import Product
+from domain.stock.events import StockEvent
+from domain.values import Platform, category_of, identity_of, stream_id
+from infrastructure.shops import stock_levels
+from infrastructure.shops.stock_levels import Level
+from services.usecases.aggregates import CONNECTION, PRODUCT
+from services.usecases.listings import Listings
+from services.usecases.repository import from_store
+
+PAGE: Final = 200
+"""Products read at once."""
+AT_ONCE: Final = 64
+"""Listings commanded at once; they share statements."""
+
+
+class DeriveDesired:
+    """An effect of the consumer "desired"."""
+
+    name = "desired"
+
+    def __init__(
+        self,
+        topics: tuple[str, ...],
+        store: EventStore,
+        listings: Listings,
+        clock: Clock,
+        bounds: Mapping[Platform, PriceBounds],
+    ) -> None:
+        self.topics = topics
+        self._store = store
+        self._listings = listings
+        self._clock = clock
+        self._bounds = bounds
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:
+        by_org: dict[str, list[RecordedEvent]] = defaultdict(list)
+        for event in events:
+            by_org[event.org_id].append(event)
+        for org_id, told in by_org.items():
+            await _record_levels(connection, [event for event in told if category_of(event.stream_id) == "stock"])
+            connections = await self._connections(org_id)
+            if not connections:
+                continue
+            for event in told:
+                if category_of(event.stream_id) == "connection":
+                    await self._follow_connection(connection, event, connections)
+            causes = {event.partition_key: event for event in told if category_of(event.stream_id) != "connection"}
+            for page in _pages(list(causes), PAGE):
+                await self._derive(connection, org_id, {product: causes[product] for product in page}, connections)
+
+    async def _connections(self, org_id: str) -> list[Connection]:
+        streams = await self._store.streams_of(org_id, "connection")
+        histories = await self._store.read_streams(org_id, streams) if streams else {}
+        states = [
+            CONNECTION.decider.fold(cast("list[ConnectionEvent]", from_store(history)))
+            for history in histories.values()
+        ]
+        return [state for state in states if isinstance(state, Connection)]
+
+    async def _follow_connection(
+        self, connection: AsyncConnection[Any], event: RecordedEvent, connections: Sequence[Connection]
+    ) -> None:
+        """A new shop or a new pricing rule concerns every product."""
+        if not isinstance(wire.decode(event.type, event.schema, event.data), ConnectionOpened | PricingRuleChanged):
+            return
+        concerned = [one for one in connections if one.connection_id == identity_of(event.stream_id)]
+        last = ""
+        while page := await self._store.streams_of(event.org_id, "product", after=last, limit=PAGE):
+            last = page[-1]
+            causes = {identity_of(stream): event for stream in page}
+            await self._derive(connection, event.org_id, causes, concerned)
+
+    async def _derive(
+        self,
+        connection: AsyncConnection[Any],
+        org_id: str,
+        causes: Mapping[str, RecordedEvent],
+        connections: Sequence[Connection],
+    ) -> None:
+        """`causes` gives each product the last event that concerns it."""
+        histories = await self._store.read_streams(org_id, [stream_id("product", product) for product in causes])
+        levels = await stock_levels.of_products(connection, org_id, list(causes))
+        commands = []
+        for history in histories.values():
+            product = PRODUCT.decider.fold(cast("list[ProductEvent]", from_store(history)))
+            if isinstance(product, Product):
+                cause = causes[product.product_id]
+                told = levels.get(product.product_id, [])
+                commands += [self._command(cause, product, told, shop) for shop in connections]
+        await asyncio.gather(*commands)
+
+    async def _command(
+        self, cause: RecordedEvent, product: Product, levels: Iterable[tuple[str, str, int]], shop: Connection
+    ) -> None:
+        available: dict[str, int] = defaultdict(int)
+        for sku, warehouse, on_hand in levels:
+            if not shop.warehouses or warehouse in shop.warehouses:
+                available[sku] += on_hand
+        context = CommandContext(
+            org_id=cause.org_id,
+            actor=cause.actor,
+            now=self._clock.now(),
+            correlation_id=cause.correlation_id,
+            causation_id=cause.event_id,
+            batch_id=cause.batch_id,
+            occurred_at=cause.occurred_at,
+        )
+        async with self._room:
+            await self._listings.set_desired(
+                context, product, available, shop, cause=cause.type, bounds=self._bounds.get(shop.platform)
+            )
+
+
+async def _record_levels(connection: AsyncConnection[Any], events: Iterable[RecordedEvent]) -> None:
+    levels: dict[str, Level] = {}
+    for event in events:
+        moved = cast("StockEvent", wire.decode(event.type, event.schema, event.data))
+        levels[event.stream_id] = Level(
+            org_id=event.org_id,
+            product_id=moved.product_id,
+            stream_id=event.stream_id,
+            sku=moved.sku,
+            warehouse=moved.warehouse,
+            on_hand=moved.on_hand_after,
+            version=event.version,
+        )
+    if levels:
+        await stock_levels.record(connection, list(levels.values()))
+
+
+def _pages(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
