@@ -20,6 +20,8 @@ class OpenConnection(Struct, frozen=True, kw_only=True):
     conflict_policy: ConflictPolicy = DEFAULT_POLICY
     warehouses: tuple[str, ...] = ()
     """Whose stock this shop shows; empty means all."""
+    categories: tuple[tuple[str, str], ...] = ()
+    """(category of ours, the platform's category id); "" stands for every category not named."""
 
 
 class ChangePricingRule(Struct, frozen=True, kw_only=True):

@@ -128,6 +128,7 @@ def _opened(command: OpenConnection) -> events.ConnectionOpened:
         pricing_rule=rule,
         conflict_policy=command.conflict_policy,
         warehouses=command.warehouses,
+        categories=command.categories,
     )
 
 

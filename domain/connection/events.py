@@ -21,6 +21,8 @@ class ConnectionOpened(Struct, frozen=True, kw_only=True):
     conflict_policy: ConflictPolicy
     warehouses: tuple[str, ...] = ()
     """Whose stock this shop shows; empty means all."""
+    categories: tuple[tuple[str, str], ...] = ()
+    """(category of ours, the platform's category id); "" stands for every category not named."""
 
 
 class PricingRuleChanged(Struct, frozen=True, kw_only=True):

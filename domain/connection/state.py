@@ -26,7 +26,13 @@ class Connection(Struct, frozen=True, kw_only=True):
     pricing_rule: PricingRule
     conflict_policy: ConflictPolicy
     warehouses: tuple[str, ...] = ()
+    categories: tuple[tuple[str, str], ...] = ()
     paused: Paused | None = None
+
+    def category_for(self, category: str) -> str | None:
+        """The platform's id for a category of ours; None where nobody has said which."""
+        known = dict(self.categories)
+        return known.get(category, known.get(""))
 
 
 ConnectionState = NotOpened | Connection

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
@@ -37,6 +38,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     urgency: Urgency
     due_at: datetime
     since: datetime
+    correlation_id: UUID
+    causation_id: UUID
+    """The event that is the reason."""
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -46,6 +50,8 @@ class Due(Struct, frozen=True, kw_only=True):
     attempts: int
     revision: int
     since: datetime
+    correlation_id: UUID
+    causation_id: UUID
 
 
 async def enqueue(connection: AsyncConnection[Any], wanted: Sequence[Wanted]) -> None:
@@ -60,6 +66,8 @@ async def enqueue(connection: AsyncConnection[Any], wanted: Sequence[Wanted]) ->
             "priorities": [int(one.urgency) for one in wanted],
             "due_at": [one.due_at for one in wanted],
             "wanted_since": [one.since for one in wanted],
+            "correlations": [one.correlation_id for one in wanted],
+            "causations": [one.causation_id for one in wanted],
         },
     )
 
@@ -85,14 +93,16 @@ async def due(
     )
     return [
         Due(
-            listing_id=listing_id,
-            product_id=product_id,
-            urgency=Urgency(priority),
-            attempts=attempts,
-            revision=revision,
-            since=since,
+            listing_id=row[0],
+            product_id=row[1],
+            urgency=Urgency(row[2]),
+            attempts=row[3],
+            revision=row[4],
+            since=row[5],
+            correlation_id=row[6],
+            causation_id=row[7],
         )
-        for listing_id, product_id, priority, attempts, revision, since in await cursor.fetchall()
+        for row in await cursor.fetchall()
     ]
 
 

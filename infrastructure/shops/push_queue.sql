@@ -1,21 +1,28 @@
 -- name: enqueue
 -- One row per listing: more reasons to push make it more urgent, never more rows.
-insert into push_queue (listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since)
-select listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since
+insert into push_queue (
+    listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id
+)
+select listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id
 from unnest(
     %(listing_ids)s::text[], %(org_ids)s::text[], %(connection_ids)s::text[], %(product_ids)s::text[],
-    %(priorities)s::smallint[], %(due_at)s::timestamptz[], %(wanted_since)s::timestamptz[]
-) as wanted (listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since)
+    %(priorities)s::smallint[], %(due_at)s::timestamptz[], %(wanted_since)s::timestamptz[],
+    %(correlations)s::uuid[], %(causations)s::uuid[]
+) as wanted (
+    listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id
+)
 on conflict (listing_id) do update
 set priority = least(push_queue.priority, excluded.priority),
     due_at = least(push_queue.due_at, excluded.due_at),
     attempts = 0,
     wanted_since = least(push_queue.wanted_since, excluded.wanted_since),
+    correlation_id = excluded.correlation_id,
+    causation_id = excluded.causation_id,
     revision = push_queue.revision + 1;
 
 -- name: due
 -- The most urgent listings of a lane that are not under way.
-select listing_id, product_id, priority, attempts, revision, wanted_since
+select listing_id, product_id, priority, attempts, revision, wanted_since, correlation_id, causation_id
 from push_queue
 where org_id = %(org_id)s and connection_id = %(connection_id)s and due_at <= %(now)s
     and listing_id <> all (%(under_way)s::text[])

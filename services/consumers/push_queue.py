@@ -13,7 +13,7 @@ from domain.connection import events as connection_events
 from domain.listing import events as listing_events
 from domain.messages import RecordedEvent
 from domain.values import category_of, identity_of, parts_of_listing
-from infrastructure.shops import lanes, push_queue
+from infrastructure.shops import items, lanes, push_queue
 from infrastructure.shops.push_queue import Urgency, Wanted
 
 REASONS: Final = frozenset(
@@ -28,6 +28,8 @@ REASONS: Final = frozenset(
     }
 )
 """After any of these, desired and confirmed may differ and nothing may stand in the way."""
+
+LINKS: Final = frozenset({"listing.linked", "listing.unlinked"})
 
 
 class QueuePushes:
@@ -47,7 +49,10 @@ class QueuePushes:
         for record in events_:
             if category_of(record.stream_id) == "connection":
                 await _follow_connection(connection, record)
-            elif record.type in REASONS:
+                continue
+            if record.type in LINKS:
+                await _follow_link(connection, record)
+            if record.type in REASONS:
                 one = _reason(record)
                 wanted[one.listing_id] = _more_urgent(wanted.get(one.listing_id), one)
         if wanted:
@@ -69,6 +74,16 @@ async def _follow_connection(connection: AsyncConnection[Any], record: RecordedE
             pass
 
 
+async def _follow_link(connection: AsyncConnection[Any], record: RecordedEvent) -> None:
+    listing = identity_of(record.stream_id)
+    shop = {"org_id": record.org_id, "connection_id": parts_of_listing(listing)[0]}
+    match events.decode(record.type, record.schema, record.data):
+        case listing_events.ListingLinked(external_id=external_id):
+            await items.linked(connection, **shop, external_id=external_id, listing_id=listing)
+        case listing_events.ListingUnlinked(external_id=external_id):
+            await items.unlinked(connection, **shop, external_id=external_id)
+
+
 def _reason(record: RecordedEvent) -> Wanted:
     listing = identity_of(record.stream_id)
     connection_id, product_id = parts_of_listing(listing)
@@ -80,6 +95,8 @@ def _reason(record: RecordedEvent) -> Wanted:
         urgency=_urgency(record),
         due_at=record.recorded_at,
         since=record.recorded_at,
+        correlation_id=record.correlation_id,
+        causation_id=record.event_id,
     )
 
 

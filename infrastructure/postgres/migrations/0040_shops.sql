@@ -40,12 +40,24 @@ create table push_queue (
     due_at timestamptz not null,
     attempts smallint not null default 0,
     revision bigint not null default 1,
-    wanted_since timestamptz not null
+    wanted_since timestamptz not null,
+    correlation_id uuid not null,
+    causation_id uuid not null
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 comment on column push_queue.revision is 'Grows with every reason to push; a row is removed only if it has not grown meanwhile.';
 
 create index push_queue_due on push_queue (org_id, connection_id, priority, due_at);
+
+create table shop_items (
+    org_id text not null,
+    connection_id text not null,
+    external_id text not null,
+    listing_id text not null,
+    primary key (org_id, connection_id, external_id)
+);
+
+comment on table shop_items is 'Which listing an item at the shop is; follows the links of listings.';
 
 create table shop_inbox (
     id bigint generated always as identity primary key,
@@ -73,7 +85,8 @@ create table stock_levels (
 
 comment on table stock_levels is 'Private to the consumer that derives desired values; advanced in the transaction of its offsets.';
 
-grant select, insert, update, delete on shop_secrets, shop_lanes, push_queue, shop_inbox, stock_levels to syncstore_worker;
+grant select, insert, update, delete on shop_secrets, shop_lanes, push_queue, shop_items, shop_inbox, stock_levels
+    to syncstore_worker;
 grant select, insert, update, delete on shop_secrets, shop_lanes to syncstore_app;
 grant select, insert on shop_inbox to syncstore_app;
 grant select, insert, update on push_queue to syncstore_app;
@@ -82,7 +95,7 @@ do $$
 declare
     name text;
 begin
-    foreach name in array array['shop_secrets', 'shop_lanes', 'push_queue', 'shop_inbox', 'stock_levels'] loop
+    foreach name in array array['shop_secrets', 'shop_lanes', 'push_queue', 'shop_items', 'shop_inbox', 'stock_levels'] loop
         execute format('alter table %I enable row level security', name);
         -- shop_of() below reads shop_lanes as the owner of the schema.
         if name <> 'shop_lanes' then

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import push_queue
@@ -18,6 +19,8 @@ def wanted(listing: str, urgency: Urgency = Urgency.PRICE, since: datetime = NOO
         urgency=urgency,
         due_at=since,
         since=since,
+        correlation_id=UUID(int=1),
+        causation_id=UUID(int=2),
     )
 
 

@@ -1,0 +1,30 @@
+"""An item as a platform tells it -> the fields of a listing."""
+
+from __future__ import annotations
+
+from domain.listing.desired import DESCRIPTION, LISTED, TITLE, WEIGHT, grams, price_field, stock_field
+from domain.listing.diff import external_variants
+from domain.listing.events import Value
+from domain.listing.state import Listing
+from infrastructure.platforms.connector import ExternalListing, ListingStatus
+
+
+def shown_values(listing: Listing, item: ExternalListing) -> dict[str, Value]:
+    """Values of the fields that both sides speak of.
+
+    Pictures are left out: platforms show them under addresses of their own.
+    """
+    values: dict[str, Value] = {
+        TITLE: item.title,
+        DESCRIPTION: item.description,
+        LISTED: item.status in (ListingStatus.LIVE, ListingStatus.IN_REVIEW),
+    }
+    if item.weight_kg is not None:
+        values[WEIGHT] = grams(item.weight_kg)
+    skus = {external_id: sku for sku, external_id in external_variants(listing).items()}
+    for variant in item.variants:
+        sku = skus.get(variant.external_id)
+        if sku is not None:
+            values[price_field(sku)] = variant.price
+            values[stock_field(sku)] = variant.stock
+    return values
