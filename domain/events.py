@@ -6,7 +6,7 @@ other change takes the next schema version and an upcaster here, with a golden f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -91,15 +91,48 @@ class UnreadableEvent(BrokenHistory):
 
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
-_by_shape: Final = {kind.shape: kind for kind in EVENT_TYPES}
-_by_name: Final = {kind.name: kind for kind in EVENT_TYPES}
-_decoders: Final = {kind.name: msgspec.json.Decoder(kind.shape) for kind in EVENT_TYPES}
+
+
+class Codec:
+    """A list of event types with its upcasters, made ready to encode and decode."""
+
+    def __init__(self, types: Sequence[EventType], upcasters: Mapping[tuple[str, int], Upcaster]) -> None:
+        self._by_shape = {kind.shape: kind for kind in types}
+        self._by_name = {kind.name: kind for kind in types}
+        self._decoders = {kind.name: msgspec.json.Decoder(kind.shape) for kind in types}
+        self._upcasters = upcasters
+
+    def encode(self, event: Struct) -> tuple[str, int, bytes]:
+        kind = self._by_shape[type(event)]
+        return kind.name, kind.schema, _encoder.encode(event)
+
+    def decode(self, name: str, schema: int, data: bytes) -> Struct:
+        kind = self._by_name.get(name)
+        if kind is None:
+            raise UnknownEventType(f"no event type is named {name!r}")
+        if schema > kind.schema:
+            raise SchemaFromFuture(f"{name!r} has schema {schema}; this version of SyncStore reads up to {kind.schema}")
+        try:
+            if schema == kind.schema:
+                return self._decoders[name].decode(data)
+            return msgspec.convert(self._lifted(kind, schema, data), kind.shape)
+        # Bytes that are no JSON, JSON of another shape, or old data that an upcaster does not find as it should be.
+        except (msgspec.MsgspecError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UnreadableEvent(f"{name!r} schema {schema} cannot be read: {error}") from error
+
+    def _lifted(self, kind: EventType, schema: int, data: bytes) -> dict[str, Any]:
+        raw: dict[str, Any] = msgspec.json.decode(data)
+        for version in range(schema, kind.schema):
+            raw = self._upcasters[kind.name, version](raw)
+        return raw
+
+
+_codec: Final = Codec(EVENT_TYPES, UPCASTERS)
 
 
 def encode(event: DomainEvent) -> tuple[str, int, bytes]:
     """Wire name, schema version and JSON of an event."""
-    kind = _by_shape[type(event)]
-    return kind.name, kind.schema, _encoder.encode(event)
+    return _codec.encode(event)
 
 
 def decode(name: str, schema: int, data: bytes) -> DomainEvent:
@@ -107,17 +140,4 @@ def decode(name: str, schema: int, data: bytes) -> DomainEvent:
 
     Raises UnknownEventType, SchemaFromFuture, UnreadableEvent.
     """
-    kind = _by_name.get(name)
-    if kind is None:
-        raise UnknownEventType(f"no event type is named {name!r}")
-    if schema > kind.schema:
-        raise SchemaFromFuture(f"{name!r} has schema {schema}; this version of SyncStore reads up to {kind.schema}")
-    try:
-        if schema == kind.schema:
-            return _decoders[name].decode(data)  # type: ignore[return-value]  # the table pairs names with event shapes
-        raw = msgspec.json.decode(data)
-        for version in range(schema, kind.schema):
-            raw = UPCASTERS[(name, version)](raw)
-        return msgspec.convert(raw, kind.shape)  # type: ignore[return-value]  # as above
-    except msgspec.MsgspecError as error:
-        raise UnreadableEvent(f"{name!r} schema {schema} cannot be read: {error}") from error
+    return _codec.decode(name, schema, data)  # type: ignore[return-value]  # the table pairs names with event shapes

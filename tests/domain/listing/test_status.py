@@ -112,10 +112,11 @@ def test_a_review_concerns_its_group() -> None:
 
 
 def test_paused_and_unlinked_are_disabled_with_the_reason() -> None:
-    for step, code in [
+    steps: list[tuple[commands.ListingCommand, str]] = [
         (commands.PauseListing(reason="stocktaking"), "paused"),
         (commands.UnlinkListing(reason="wrong item"), "unlinked"),
-    ]:
+    ]
+    for step, code in steps:
         status = status_of(synced(step), FieldGroup.OFFER)
         assert (status.status, reasons(status)) == (Status.DISABLED, [(None, code)])
 
