@@ -40,6 +40,8 @@ class ChangeProduct(Struct, frozen=True, kw_only=True):
     subcategory: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     images: tuple[Image, ...] | UnsetType = UNSET
+    variants: tuple[Variant, ...] | UnsetType = UNSET
+    """As in ReplaceVariants."""
     status: ProductStatus | UnsetType = UNSET
 
 

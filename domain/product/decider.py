@@ -187,7 +187,8 @@ def _change_fields(command: ChangeProduct, product: Product) -> Sequence[events.
         limits.check_text("category", shelf.category, limits.MAX_SHELF)
         limits.check_text("subcategory", shelf.subcategory, limits.MAX_SHELF)
         changed.append(events.ProductCategorised(old=old_shelf, new=shelf))
-    return [*changed, *_change_figures(command, product), *_change_status(command, product)]
+    variants = [] if command.variants is UNSET else _change_variants(command.variants, product)
+    return [*changed, *_change_figures(command, product), *variants, *_change_status(command, product)]
 
 
 def _change_figures(command: ChangeProduct, product: Product) -> list[events.ProductEvent]:

@@ -1,0 +1,1 @@
+"""The HTTP API: requests become commands and queries, refusals become problem documents."""

@@ -1,0 +1,67 @@
+"""Serving the API over HTTP until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+import uvicorn
+
+from services.api.application import create_api
+from services.app import App
+
+DRAIN_SECONDS: Final = 10
+"""How long requests under way may take to end once the server is told to stop."""
+
+log: Final = structlog.get_logger()
+
+
+class PortTaken(OSError):
+    """Another process listens where the API was to be served."""
+
+
+async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
+    """Answer requests until `stop` is set; then take no new ones, finish those under way, and return.
+
+    The event loop is the caller's choice; uvloop serves a third more. Raises PortTaken.
+    """
+    config = uvicorn.Config(
+        create_api(app),
+        host=host,
+        port=port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=75,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    except SystemExit:
+        raise PortTaken(
+            f"port {port} on {host} cannot be listened on; choose another with SYNCSTORE_API_PORT"
+        ) from None
+    finally:
+        stopping.cancel()
+    log.info("api_stopped")
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process that runs it: `stop` is how it is told."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
