@@ -35,14 +35,18 @@ LINKS: Final = frozenset({"listing.linked", "listing.unlinked"})
 class QueuePushes:
     """An effect of the consumer "push": queue rows in the transaction that advances its offsets.
 
-    `woken` is set after each batch, so that the lanes of this process need not wait for their next look.
+    What `woken()` answers is set after each batch, so that the lanes of this process need not wait for their next look.
     """
 
     name = "push"
 
     def __init__(self, topics: tuple[str, ...]) -> None:
         self.topics = topics
-        self.woken = asyncio.Event()
+        self._woken = asyncio.Event()
+
+    def woken(self) -> asyncio.Event:
+        """Set when something has been queued after this call; everybody who waits has the same one."""
+        return self._woken
 
     async def apply(self, connection: AsyncConnection[Any], events_: Sequence[RecordedEvent]) -> None:
         wanted: dict[str, Wanted] = {}
@@ -57,7 +61,9 @@ class QueuePushes:
                 wanted[one.listing_id] = _more_urgent(wanted.get(one.listing_id), one)
         if wanted:
             await push_queue.enqueue(connection, list(wanted.values()))
-            self.woken.set()
+            # Set within the transaction: lanes look again soon after in case they were faster than its commit.
+            waiting, self._woken = self._woken, asyncio.Event()
+            asyncio.get_running_loop().call_later(0.005, waiting.set)
 
 
 async def _follow_connection(connection: AsyncConnection[Any], record: RecordedEvent) -> None:

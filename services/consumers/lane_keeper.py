@@ -1,0 +1,98 @@
+"""Which shops this process talks to: lanes are claimed, renewed, and handed over when the process stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from infrastructure.platforms.connector import Connector
+from infrastructure.postgres.errors import translated
+from infrastructure.postgres.pool import Pool
+from infrastructure.shops import lanes
+from infrastructure.shops.lanes import LEASE_SECONDS, Lane
+from services.consumers.lane import LaneRunner
+from services.consumers.watch import Watch
+
+RENEW_SECONDS = LEASE_SECONDS / 5
+MOST_LANES = 50
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Held:
+    lane: Lane
+    connector: Connector
+    runner: LaneRunner
+    tasks: list[asyncio.Task[None]]
+
+
+class LaneKeeper:
+    def __init__(
+        self,
+        pool: Pool,
+        owner: str,
+        connect: Callable[[Lane], Awaitable[Connector]],
+        runner: Callable[[Lane, Connector], LaneRunner],
+        watch: Callable[[Lane, Connector, LaneRunner], Watch],
+    ) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._connect = connect
+        self._runner = runner
+        self._watch = watch
+        self._held: dict[tuple[str, str], Held] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; then finish the pushes under way and hand the lanes over."""
+        try:
+            while not stop.is_set():
+                await self._renew()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), RENEW_SECONDS)
+        finally:
+            await asyncio.gather(*(self._leave(held) for held in list(self._held.values())))
+            with contextlib.suppress(Exception):  # leases end by themselves
+                async with self._pool.connection() as connection:
+                    await lanes.release(connection, owner=self._owner)
+
+    async def _renew(self) -> None:
+        try:
+            with translated():
+                async with self._pool.connection() as connection:
+                    mine = await lanes.claim(connection, owner=self._owner, limit=MOST_LANES)
+        except Exception as error:  # noqa: BLE001  # without a renewal others take over; trying again is all there is to do
+            log.warning("lanes_not_renewed", reason=str(error))
+            return
+        current = {lane.key: lane for lane in mine}
+        for key, held in list(self._held.items()):
+            if key not in current or current[key].term != held.lane.term:
+                log.warning("lane_lost", connection_id=held.lane.connection_id)
+                await self._leave(held)
+        for key, lane in current.items():
+            if key not in self._held:
+                await self._take(lane)
+
+    async def _take(self, lane: Lane) -> None:
+        try:
+            connector = await self._connect(lane)
+        except Exception as error:  # noqa: BLE001  # one shop without usable keys must not stop the others
+            log.error("shop_not_reachable", connection_id=lane.connection_id, reason=str(error))  # noqa: TRY400  # the reason says it
+            return
+        runner = self._runner(lane, connector)
+        watch = self._watch(lane, connector, runner)
+        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(watch.run())]
+        self._held[lane.key] = Held(lane, connector, runner, tasks)
+        log.info("lane_taken", connection_id=lane.connection_id, term=lane.term)
+
+    async def _leave(self, held: Held) -> None:
+        self._held.pop(held.lane.key, None)
+        await held.runner.close()
+        for task in held.tasks:
+            task.cancel()
+        await asyncio.gather(*held.tasks, return_exceptions=True)
+        await held.connector.aclose()
