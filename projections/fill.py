@@ -1,12 +1,14 @@
 """Filling a generation from the event store, one bucket of streams at a time. Runs in processes of its own.
 
-A bucket is one transaction: read under one snapshot, fold in memory, copy the rows in, mark the bucket. A fill that was
+A bucket is one transaction: read in one statement, fold in memory, copy the rows in, mark the bucket. A fill that was
 killed anywhere therefore leaves each bucket either done or untouched.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,14 +17,14 @@ import msgspec
 import psycopg
 from msgspec import Raw, Struct
 from msgspec.structs import astuple
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 from psycopg.types.json import set_json_dumps
 
 from domain import events as domain_events
+from domain.errors import BrokenHistory
 from infrastructure.postgres.pool import connection_arguments
 from infrastructure.postgres.statements import load
 from projections.projection import AnyView, Log, Row, View
-from projections.registry import VIEWS
 from projections.tables import block, table_of
 
 _sql: Final = load(Path(__file__).with_name("rebuild.sql"))
@@ -44,8 +46,6 @@ class StoredFact(Struct, array_like=True, gc=False):
     type: str
     schema: int
     occurred_at: datetime
-    recorded_at: datetime
-    actor: str
     data: Raw
     org_id: str = ""
     stream_id: str = ""
@@ -63,31 +63,48 @@ def connect(source: Source, name: str) -> Connection[Any]:
     return connection
 
 
-def fill_bucket(source: Source, view_name: str, generation: int, bucket: int) -> int:
-    """Fill one bucket if it has not been; answers how many events were read."""
-    view = next(view for view in VIEWS if view.name == view_name)
-    with connect(source, f"syncstore-rebuild-{view_name}") as connection:
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        with connection.transaction():
-            return _fill(connection, view, generation, bucket)
+def fill(source: Source, view: AnyView, generation: int) -> Iterator[int]:
+    """Fill buckets until none is left to take; yields how many events each held."""
+    with connect(source, f"syncstore-rebuild-{view.name}") as connection:
+        while (events := _fill_next(connection, view, generation)) is not None:
+            yield events
 
 
-def _fill(connection: Connection[Any], view: AnyView, generation: int, bucket: int) -> int:
-    where = {"view": view.name, "generation": generation, "bucket": bucket}
-    edges = connection.execute(_sql["take_bucket"], where).fetchone()
-    if edges is None:
-        return 0
+@contextmanager
+def _without_cycles() -> Iterator[None]:
+    """Folding makes many objects and no cycles: the collector would only look through them, again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _fill_next(connection: Connection[Any], view: AnyView, generation: int) -> int | None:
+    place = {"view": view.name, "generation": generation}
+    with connection.transaction(), _without_cycles():
+        taken = connection.execute(_sql["take_bucket"], place).fetchone()
+        if taken is None:
+            return None
+        bucket, *edges = taken
+        events = _fill(connection, view, generation, edges)
+        connection.execute(_sql["finish_bucket"], {**place, "bucket": bucket, "events": events})
+        return events
+
+
+def _fill(connection: Connection[Any], view: AnyView, generation: int, edges: Sequence[str | None]) -> int:
+    """One statement reads the events, so they are of one snapshot."""
     range_, values = range_of(edges, view.categories)
     if isinstance(view, Log):
-        events = connection.execute(block(view, "fill", generation, range=range_), values).rowcount
-    else:
-        rows = []
-        events = 0
-        for facts in read_streams(connection, range_, values):
-            events += len(facts)
-            rows += fold_stream(view, facts)
-        copy_rows(connection, view, table_of(view, generation), rows)
-    connection.execute(_sql["finish_bucket"], {**where, "events": events})
+        return connection.execute(block(view, "fill", generation, range=range_), values).rowcount
+    rows: list[Row] = []
+    events = 0
+    for facts in read_streams(connection, range_, values):
+        events += len(facts)
+        rows += fold_stream(view, facts)
+    copy_rows(connection, view, table_of(view, generation), rows)
     return events
 
 
@@ -110,12 +127,17 @@ def range_of(edges: Sequence[str | None], categories: Sequence[str]) -> tuple[st
 
 
 def read_streams(connection: Connection[Any], range_: str, values: dict[str, Any]) -> Iterator[list[StoredFact]]:
-    """The facts of each stream of a range."""
+    """The facts of each stream of a range.
+
+    Raises BrokenHistory for a stream with a version missing.
+    """
     with connection.cursor(binary=True) as cursor:
         cursor.execute(_sql["streams_of"].replace("{range}", range_), values)
         for org_id, stream_id, partition_key, text in cursor:
             facts = _decode(text)
-            for fact in facts:
+            for version, fact in enumerate(facts, start=1):
+                if fact.version != version:
+                    raise BrokenHistory(f"stream {stream_id} of {org_id} has {fact.version} where {version} should be")
                 fact.org_id = org_id
                 fact.stream_id = stream_id
                 fact.partition_key = partition_key
@@ -127,8 +149,13 @@ def fold_stream(view: View[Any, Any], facts: Sequence[StoredFact]) -> list[Row]:
 
     Raises domain.errors.BrokenHistory for events this version cannot read: a rebuild must not leave them out.
     """
-    rows: dict[str, Row] = {}
     fold, key_of, decode = view.fold, view.key_of, domain_events.decode
+    if view.row_per_stream:
+        state = None
+        for fact in facts:
+            state = fold(state, fact, decode(fact.type, fact.schema, fact.data))
+        return [] if state is None else [view.freeze(state)]
+    rows: dict[str, Row] = {}
     for fact in facts:
         event = decode(fact.type, fact.schema, fact.data)
         key = key_of(fact, event)

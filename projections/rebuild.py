@@ -14,11 +14,9 @@ Nothing here can reach a marketplace: events are read, rows are written.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +35,8 @@ from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 from projections import checkpoints, comparison
 from projections.comparison import Difference
-from projections.fill import Source, connect, fill_bucket
+from projections.fill import Source, connect, fill
+from projections.fill_process import fill_in_process
 from projections.projection import AnyView
 from projections.runner import LIVE, Projections
 from projections.tables import block, create_table, table_of
@@ -102,6 +101,7 @@ async def rebuild(
     kafka: KafkaSettings,
     *,
     progress: Callable[[Progress], None] = lambda _: None,
+    read_topics: Sequence[str] = topics.TOPICS,
     processes: int = 2,
     accept_difference: bool = False,
 ) -> Rebuilt:
@@ -110,7 +110,7 @@ async def rebuild(
     `source` and `pool` connect as the worker role. Raises RebuildRunning, GenerationsDiffer, TopicMissing,
     RecordsExpired, and BrokenHistory for events that cannot be read.
     """
-    async with _alone(pool, view), Replay(kafka, topics.TOPICS) as replay:
+    async with _alone(pool, view), Replay(kafka, read_topics) as replay:
         work = _Rebuild(view, source, pool, replay, progress, processes)
         return await work.run(accept_difference=accept_difference)
 
@@ -122,6 +122,7 @@ async def build_missing(
     kafka: KafkaSettings,
     *,
     progress: Callable[[Progress], None] = lambda _: None,
+    read_topics: Sequence[str] = topics.TOPICS,
 ) -> list[Rebuilt]:
     """Build each view that is not live in the shape this code writes: at a first start, or after an upgrade.
 
@@ -130,7 +131,7 @@ async def build_missing(
     async with pool.connection() as connection:
         live = await checkpoints.live_generations(connection)
     wanting = [view for view in views if view.name not in live or live[view.name].shape != view.shape]
-    return [await rebuild(view, source, pool, kafka, progress=progress) for view in wanting]
+    return [await rebuild(view, source, pool, kafka, progress=progress, read_topics=read_topics) for view in wanting]
 
 
 @asynccontextmanager
@@ -224,32 +225,61 @@ class _Rebuild:
             )
 
     async def _fill(self) -> int:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                _sql["buckets"], {"view": self._view.name, "generation": self._generation}
-            )
-            buckets = await cursor.fetchall()
-        total = sum(expected for _, expected, _ in buckets)
-        before = sum(events for *_, events in buckets if events is not None)
-        todo = [bucket for bucket, _, events in buckets if events is None]
         began = time.monotonic()
         done = 0
-        self._tell("filling", before, total, began)
-        loop = asyncio.get_running_loop()
-        small = sum(expected for _, expected, events in buckets if events is None) <= SMALL
-        executor = None if small else ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"))
+        while True:
+            buckets = await self._buckets()
+            total = sum(expected for expected, _ in buckets)
+            before = sum(events for _, events in buckets if events is not None) - done
+            left = sum(expected for expected, events in buckets if events is None)
+            self._tell("filling", before + done, total, began, done)
+            if all(events is not None for _, events in buckets):
+                return before + done
+            async with aclosing(self._fill_here() if left <= SMALL else self._fill_in_processes()) as filled:
+                async for events in filled:
+                    done += events
+                    self._tell("filling", before + done, total, began, done)
+            await self._wait_for_others()
+
+    async def _buckets(self) -> list[tuple[int, int | None]]:
+        place = {"view": self._view.name, "generation": self._generation}
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_sql["buckets"], place)
+            return [(expected, events) for expected, events in await cursor.fetchall()]
+
+    async def _wait_for_others(self) -> None:
+        """A process whose rebuild was killed ends with the bucket it is at; until then that bucket is locked."""
+        place = {"view": self._view.name, "generation": self._generation}
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(_sql["wait_for_buckets"], place)
+
+    async def _fill_here(self) -> AsyncGenerator[int, None]:
+        yield await asyncio.to_thread(lambda: sum(fill(self._source, self._view, self._generation)))
+
+    async def _fill_in_processes(self) -> AsyncGenerator[int, None]:
+        finished: asyncio.Queue[int | None] = asyncio.Queue()
+
+        async def one_process() -> None:
+            try:
+                async for events in fill_in_process(self._source, self._view, self._generation):
+                    finished.put_nowait(events)
+            finally:
+                finished.put_nowait(None)
+
+        running = [asyncio.create_task(one_process()) for _ in range(self._processes)]
         try:
-            running = [
-                loop.run_in_executor(executor, fill_bucket, self._source, self._view.name, self._generation, bucket)
-                for bucket in todo
-            ]
-            for finished in asyncio.as_completed(running):
-                done += await finished
-                self._tell("filling", before + done, total, began, done)
+            ended = 0
+            while ended < len(running):
+                events = await finished.get()
+                if events is None:
+                    ended += 1
+                else:
+                    yield events
+            await asyncio.gather(*running)
         finally:
-            if executor is not None:
-                executor.shutdown(wait=True, cancel_futures=True)
-        return before + done
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def _index(self) -> None:
         began = time.monotonic()

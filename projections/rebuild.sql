@@ -27,14 +27,23 @@ select %(view)s, %(generation)s, 1, null, null, null, null, 0 where not exists (
 
 -- name: buckets
 -- How far the fill is.
-select bucket, expected, events from projection_buckets
+select expected, events from projection_buckets
 where view = %(view)s and generation = %(generation)s
 order by bucket
 
 -- name: take_bucket
--- The range of a bucket, unless it is filled; two fills of one bucket wait for each other here.
-select after_org, after_stream, up_to_org, up_to_stream from projection_buckets
-where view = %(view)s and generation = %(generation)s and bucket = %(bucket)s and events is null
+-- A bucket that is not filled and that nobody fills at present.
+select bucket, after_org, after_stream, up_to_org, up_to_stream from projection_buckets
+where view = %(view)s and generation = %(generation)s and events is null
+order by bucket
+limit 1
+for update skip locked
+
+-- name: wait_for_buckets
+-- Ends when no other process is at a bucket.
+select bucket from projection_buckets
+where view = %(view)s and generation = %(generation)s and events is null
+order by bucket
 for update
 
 -- name: finish_bucket
@@ -43,15 +52,15 @@ update projection_buckets set events = %(events)s
 where view = %(view)s and generation = %(generation)s and bucket = %(bucket)s
 
 -- name: streams_of
--- Each stream's events as one JSON array of arrays, in order: one row to send and one text to decode per stream.
+-- Each stream's events as one JSON array of arrays: one row to send and one text to decode per stream. They come in order
+-- because the index gives them so; an order inside the aggregate would sort again, and the reader counts along anyway.
 select org_id, stream_id, min(partition_key) as partition_key,
     convert_to('[' || string_agg(
         '[' || version || ',' || position || ',"' || type || '",' || schema || ',' || to_json(occurred_at) || ','
-            || to_json(recorded_at) || ',' || to_json(actor) || ',' || data || ']',
-        ',' order by version
+            || data || ']',
+        ','
     ) || ']', 'UTF8') as facts
-from events
-where {range}
+from (select * from events where {range} order by org_id, stream_id, version) e
 group by org_id, stream_id
 
 -- name: has_indexes

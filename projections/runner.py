@@ -34,10 +34,15 @@ class Projections:
     """The effect that keeps views. `generations` fixes which ones are written; live ones are looked up otherwise."""
 
     def __init__(
-        self, views: Sequence[AnyView], *, name: str = LIVE, generations: Mapping[str, int] | None = None
+        self,
+        views: Sequence[AnyView],
+        *,
+        name: str = LIVE,
+        generations: Mapping[str, int] | None = None,
+        read_topics: Sequence[str] = topics.TOPICS,
     ) -> None:
         self.name = name
-        self.topics = tuple(topics.TOPICS)
+        self.topics = tuple(read_topics)
         self._views = tuple(views)
         self._generations = generations
 

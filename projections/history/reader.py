@@ -20,6 +20,21 @@ from infrastructure.postgres.statements import load
 from projections.reading import Page, cursor_of, marks_of, page_of, read
 
 _sql: Final = load(Path(__file__).with_name("history.sql"))
+_FIELDS: Final = {
+    "product.renamed": "name",
+    "product.described": "description",
+    "product.base-price-changed": "base_price",
+    "product.cost-price-changed": "cost_price",
+    "product.dimensions-changed": "dimensions",
+    "product.categorised": "category",
+    "product.tagged": "tags",
+    "product.images-changed": "images",
+    "product.variant-changed": "variant",
+    "product.activated": "status",
+    "product.deactivated": "status",
+    "product.archived": "status",
+    "product.restored": "status",
+}
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -57,7 +72,7 @@ def changes_of(type_: str, data: dict[str, Any]) -> tuple[Change, ...]:
     if "on_hand_after" in data:
         return (Change(field=f"on_hand:{data['sku']}", old=data["on_hand_before"], new=data["on_hand_after"]),)
     if "old" in data or "new" in data:
-        field = data.get("field") or data.get("platform") or type_.partition(".")[2]
+        field = data.get("field") or data.get("platform") or _FIELDS.get(type_) or type_.partition(".")[2]
         return (Change(field=field, old=data.get("old"), new=data.get("new")),)
     return ()
 
