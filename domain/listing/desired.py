@@ -73,7 +73,8 @@ def desired_values(
     held = {hold.field: hold for hold in (*bounded, *guarded, *holds)}
     values: dict[str, Value] = dict(_content(product, connection))
     values |= {price_field(sku): price for sku, price in prices.items()}
-    values |= {stock_field(variant.sku): max(available.get(variant.sku, 0), 0) for variant in product.sellables}
+    pieces = {sku.casefold(): quantity for sku, quantity in available.items()}
+    values |= {stock_field(variant.sku): max(pieces.get(variant.sku.casefold(), 0), 0) for variant in product.sellables}
     return Shown(values=values, holds=tuple(held.values()), warnings=(*_low_prices(quotes), *warnings), quotes=quotes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,7 @@ class SmallEventStore:
         self.before_append: Callable[[], None] | None = None
 
     async def append(self, org_id: str, append: Append) -> Outcome:
+        await asyncio.sleep(0)  # others may come between
         if self.before_append is not None:
             overtake, self.before_append = self.before_append, None
             overtake()

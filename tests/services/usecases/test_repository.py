@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from domain.connection.commands import OpenConnection
@@ -207,3 +209,27 @@ async def test_organisations_do_not_meet(products: Products) -> None:
         await products.handle(elsewhere, "p1", ChangeProduct(name="x"))
     done = await products.handle(elsewhere, "p1", CREATE)
     assert done.version == 1
+
+
+async def test_twenty_of_the_same_request_at_once_are_one_change_and_one_answer(
+    products: Products, store: SmallEventStore
+) -> None:
+    async def ask(number: int) -> bytes:
+        done = await products.handle(
+            context(),
+            "p1",
+            ChangeProduct(base_price=199_000),
+            once=Once("key-1", b"digest"),
+            respond=lambda version, _: f"v{version} by {number}".encode(),
+        )
+        return done.response
+
+    answers = await asyncio.gather(*(ask(number) for number in range(20)))
+    assert len(set(answers)) == 1
+    assert store.types() == ["product.created", "product.base-price-changed"]
+
+
+async def test_many_at_once_on_one_product_all_take_effect(products: Products, store: SmallEventStore) -> None:
+    tags = [f"tag {number}" for number in range(5)]
+    await asyncio.gather(*(products.handle(context(), "p1", ChangeProduct(tags=(tag,))) for tag in tags))
+    assert store.types().count("product.tagged") == 5
