@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from domain.ports import Clock, EventStore, Identities
+from infrastructure.jobs.jobs import Jobs
 from infrastructure.postgres.pool import Pool
 from infrastructure.security.api_keys import KeyRing
 from services.health import Finding
@@ -29,6 +30,7 @@ class App:
     stock: Stock
     listings: Listings
     connections: Connections
+    jobs: Jobs
     metrics: CollectorRegistry
     """Everything this process measures; GET /metrics shows it."""
     checks: Mapping[str, Callable[[], Awaitable[Finding]]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 from litestar.types import ASGIApp
 
-from services.api import catalogue, docs, openapi, products, stock, system
+from services.api import catalogue, docs, jobs, openapi, products, stock, system
 from services.api.edge import Edge
 from services.api.http_metrics import HttpMetrics
 from services.api.operations import OPERATION, ApiRequest, Operation
@@ -27,6 +27,7 @@ _DESCRIBED: Final[tuple[HTTPRouteHandler, ...]] = (
     *products.ROUTES,
     *catalogue.ROUTES,
     *stock.ROUTES,
+    *jobs.ROUTES,
     *system.ROUTES,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -73,9 +73,13 @@ Commands answer with the version of what they changed and the position of the ch
 
 
 @cache
+def _fields(query: Hashable) -> tuple[FieldInfo, ...]:
+    return fields(query)  # type: ignore[arg-type]  # see _parameters
+
+
 def _parameters(query: Any) -> tuple[FieldInfo, ...]:
     """The same field types each time: their schemas are found by identity, as annotations need not be hashable."""
-    return fields(query)
+    return _fields(query)
 
 
 def _shapes(operation: Operation) -> Iterable[Any]:

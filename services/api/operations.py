@@ -141,7 +141,11 @@ class Call:
         if_match = request.headers.get("if-match", "")
         query: bytes = request.scope["query_string"]
         return fingerprint(
-            self.operation.method.encode(), request.scope["path"].encode(), query, if_match.encode(), _encode(body)
+            self.operation.method.encode(),
+            request.scope["path"].encode(),
+            query,
+            if_match.encode(),
+            body if isinstance(body, bytes) else _encode(body),
         )
 
     def once(self, body: Any) -> Once | None:

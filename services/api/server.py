@@ -12,6 +12,7 @@ import uvicorn
 
 from services.api.application import create_api
 from services.app import App
+from services.jobs import run_jobs
 
 DRAIN_SECONDS: Final = 10
 """How long requests under way may take to end once the server is told to stop."""
@@ -24,7 +25,7 @@ class PortTaken(OSError):
 
 
 async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
-    """Answer requests until `stop` is set; then take no new ones, finish those under way, and return.
+    """Answer requests, and do jobs, until `stop` is set; then take no new ones, finish those under way, and return.
 
     The event loop is the caller's choice; uvloop serves a third more. Raises PortTaken.
     """
@@ -45,6 +46,7 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
+    working = asyncio.create_task(run_jobs(app, stop))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -55,6 +57,8 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
             f"port {port} on {host} cannot be listened on; choose another with SYNCSTORE_API_PORT"
         ) from None
     finally:
+        stop.set()
+        await asyncio.gather(working, return_exceptions=True)
         stopping.cancel()
     log.info("api_stopped")
 

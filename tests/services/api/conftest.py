@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from infrastructure.clock import SystemClock, TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
+from infrastructure.jobs.jobs import Jobs
 from infrastructure.postgres.pool import Pool
 from infrastructure.security.api_keys import ApiKeys, KeyRing, Scope
 from projections.registry import VIEWS
@@ -42,6 +43,7 @@ def app(app_pool: Pool) -> App:
         stock=Stock(store, identities, products),
         listings=Listings(store, identities),
         connections=Connections(store, identities),
+        jobs=Jobs(app_pool),
         metrics=CollectorRegistry(),
         checks={"database": database_check(app_pool), "schema": schema_check(app_pool)},
     )
