@@ -65,6 +65,11 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     full_scan_seconds: Seconds = 21_600.0
     """Between two full comparisons of a shop with the listings (price edits do not move Shopee's update time)."""
 
+    picture_hosts: str | None = None
+    """Hosts, separated by commas, from which product pictures are fetched; unset allows every host."""
+    pictures: Literal["web", "drawn"] = "web"
+    """"drawn" makes a plain picture for each address instead of fetching it: for simulated shops."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

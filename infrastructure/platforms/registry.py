@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from domain.errors import SyncStoreError
 from domain.values import Platform
-from infrastructure.platforms.connector import Connector
+from infrastructure.platforms.connector import Capabilities, Connector
 from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.pace import Pace
+from infrastructure.platforms.shopee import client as shopee
 from infrastructure.platforms.shopee.client import ShopeeConnector
 from infrastructure.platforms.shopee.transport import ShopeeAccount, ShopeeSession, ShopeeTransport
-from infrastructure.platforms.tokens import RotatingTokens, TokenVault
+from infrastructure.platforms.tokens import RotatingTokens, Tokens, TokenVault
 
 
 class PlatformNotSupported(SyncStoreError):
@@ -72,4 +73,24 @@ def shopee_account(access: Access) -> ShopeeAccount:
     )
 
 
+async def first_tokens(access: Access, surroundings: Surroundings, code: str) -> Tokens:
+    """The first pair, for the code that the seller's authorisation has brought.
+
+    Raises `PlatformCallFailed`, `PlatformNotSupported`.
+    """
+    exchange = EXCHANGES.get(access.platform)
+    if exchange is None:
+        raise PlatformNotSupported(f"there is no connector for {access.platform.value}")
+    return await exchange(access, surroundings, code)
+
+
+async def _shopee_first_tokens(access: Access, surroundings: Surroundings, code: str) -> Tokens:
+    return await ShopeeTransport(shopee_account(access), surroundings.http, surroundings.now).spend_code(code)
+
+
 FACTORIES: Final[Mapping[Platform, Factory]] = {Platform.SHOPEE: _shopee}
+EXCHANGES: Final[Mapping[Platform, Callable[[Access, Surroundings, str], Awaitable[Tokens]]]] = {
+    Platform.SHOPEE: _shopee_first_tokens
+}
+CAPABILITIES: Final[Mapping[Platform, Capabilities]] = {Platform.SHOPEE: shopee.CAPABILITIES}
+"""What each platform takes where a shop says nothing else."""

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from domain.connection.commands import PauseConnection
 from domain.connection.state import Connection
 from domain.messages import CommandContext
-from domain.ports import Clock, Identities
+from domain.ports import Clock
 from infrastructure.platforms.connector import Connector
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import lanes, push_queue
@@ -48,7 +48,6 @@ class LaneRunner:
     pusher: Pusher
     connections: Connections
     clock: Clock
-    identities: Identities
     concurrency: int
     woken: Callable[[], asyncio.Event]
     """An event that will be set when listings have been queued; a new one after each time."""

@@ -1,0 +1,150 @@
+"""The composition root: every process is built here from settings, and what is opened here is closed here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+from aiokafka import AIOKafkaProducer
+
+from infrastructure.clock import SystemClock, TimeSortedIdentities
+from infrastructure.event_store.postgres import PostgresEventStore
+from infrastructure.kafka import topics
+from infrastructure.kafka.client import reaching
+from infrastructure.kafka.consumer import Consumer
+from infrastructure.platforms.connector import Connector
+from infrastructure.platforms.images import HttpImages, ImageSource
+from infrastructure.postgres.pool import WORKER, Pool, open_pool
+from infrastructure.security.sealing import Sealer
+from infrastructure.settings import Settings
+from infrastructure.shops.lanes import Lane
+from infrastructure.shops.secrets import SecretsStore
+from projections.fill import Source
+from projections.rebuild import build_missing
+from projections.registry import VIEWS
+from projections.runner import Projections
+from services.consumers.desired import DeriveDesired
+from services.consumers.lane import LaneRunner
+from services.consumers.lane_keeper import LaneKeeper
+from services.consumers.product_state import PublishProductState
+from services.consumers.push_queue import QueuePushes
+from services.consumers.pusher import Pusher
+from services.consumers.watch import Watch
+from services.servers import kafka_of
+from services.shops import CONNECTIONS, Shops, price_bounds
+from services.simulators.images import DrawnImages
+from services.usecases.connections import Connections
+from services.usecases.listings import Listings
+from services.usecases.products import Products
+
+
+def owner() -> str:
+    """Names this process in leases."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+async def run_project(settings: Settings, stop: asyncio.Event) -> None:
+    """Keep the views; at a first start, or when a view has taken another shape, build it before."""
+    url, kafka = _url(settings), kafka_of(settings)
+    async with open_pool(url, role=WORKER, name="syncstore-project", max_size=settings.worker_pool) as pool:
+        await build_missing(VIEWS, Source(url, WORKER), pool, kafka)
+        await Consumer(Projections(VIEWS), pool, kafka).run(stop)
+
+
+async def run_react(settings: Settings, stop: asyncio.Event) -> None:
+    """Derive what shops shall show, and publish the products' states."""
+    kafka = kafka_of(settings)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_pool(_url(settings), role=WORKER, name="syncstore-react", max_size=settings.worker_pool)
+        )
+        store = PostgresEventStore(pool)
+        clock, identities = SystemClock(), TimeSortedIdentities()
+        producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
+        with reaching(kafka):
+            await producer.start()
+        stack.push_async_callback(producer.stop)
+        desired = DeriveDesired(
+            (topics.PRODUCT, topics.STOCK, topics.CONNECTION),
+            store,
+            Listings(store, identities),
+            clock,
+            price_bounds(),
+        )
+        states = PublishProductState((topics.PRODUCT,), topics.PRODUCT_STATE, store, producer)
+        await asyncio.gather(Consumer(desired, pool, kafka).run(stop), Consumer(states, pool, kafka).run(stop))
+
+
+async def run_push(settings: Settings, stop: asyncio.Event) -> None:
+    """Push what listings need, shop by shop, and watch the shops."""
+    kafka = kafka_of(settings)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_pool(_url(settings), role=WORKER, name="syncstore-push", max_size=settings.worker_pool)
+        )
+        store = PostgresEventStore(pool)
+        clock, identities, me = SystemClock(), TimeSortedIdentities(), owner()
+        listings, connections = Listings(store, identities), Connections(store, identities)
+        shops = await stack.enter_async_context(open_shops(settings, pool, connections))
+        queue = QueuePushes((topics.LISTING, topics.CONNECTION))
+        pusher = Pusher(listings, Products(store, identities), clock)
+
+        def runner(lane: Lane, connector: Connector) -> LaneRunner:
+            return LaneRunner(
+                lane,
+                connector,
+                pool,
+                pusher,
+                connections,
+                clock,
+                settings.push_concurrency,
+                queue.woken,
+            )
+
+        def watch(lane: Lane, connector: Connector, running: LaneRunner) -> Watch:
+            return Watch(
+                lane,
+                me,
+                connector,
+                running.connection,
+                pool,
+                listings,
+                clock,
+                identities,
+                timedelta(seconds=settings.poll_seconds),
+                timedelta(seconds=settings.full_scan_seconds),
+            )
+
+        keeper = LaneKeeper(pool, me, shops.connector, runner, watch)
+        await asyncio.gather(Consumer(queue, pool, kafka).run(stop), keeper.run(stop))
+
+
+@asynccontextmanager
+async def open_shops(settings: Settings, pool: Pool, connections: Connections) -> AsyncIterator[Shops]:
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(limits=limits) as http:
+        yield Shops(
+            http=http,
+            images=_images(settings, http),
+            pool=pool,
+            secrets=SecretsStore(pool, Sealer(settings.keys())),
+            connections=connections,
+            now=SystemClock().now,
+        )
+
+
+def _images(settings: Settings, http: httpx.AsyncClient) -> ImageSource:
+    if settings.pictures == "drawn":
+        return DrawnImages()
+    hosts = None if settings.picture_hosts is None else frozenset(settings.picture_hosts.replace(" ", "").split(","))
+    return HttpImages(http, hosts)
+
+
+def _url(settings: Settings) -> str:
+    assert settings.database_url is not None, "with_servers() comes first"
+    return settings.database_url
