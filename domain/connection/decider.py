@@ -117,6 +117,8 @@ def _opened(command: OpenConnection) -> events.ConnectionOpened:
         raise InvalidConnection("the label is empty, too long or not printable", field="label")
     if any(not name.isprintable() or not 1 <= len(name) <= 50 for name in command.warehouses):
         raise InvalidConnection("a warehouse has no usable name", field="warehouses")
+    if len(dict(command.categories)) < len(command.categories) or any(not theirs for _, theirs in command.categories):
+        raise InvalidConnection("a category is named twice, or without the platform's id", field="categories")
     rule = default_rule(command.platform) if command.pricing_rule is None else command.pricing_rule
     check_rule(rule)
     check_policy(command.conflict_policy)

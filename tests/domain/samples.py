@@ -184,6 +184,7 @@ SAMPLES: Final[tuple[DomainEvent, ...]] = (
         pricing_rule=_MARKUP,
         conflict_policy=_POLICY,
         warehouses=("JKT", "SBY"),
+        categories=(("Fashion Pria", "100047"), ("", "100001")),
     ),
     connection.PricingRuleChanged(old=_STACK, new=_GROSS_UP),
     connection.ConflictPolicyChanged(

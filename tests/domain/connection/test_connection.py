@@ -84,6 +84,8 @@ def test_nothing_can_be_asked_of_a_connection_that_is_not_there() -> None:
         {"label": " "},
         {"label": "x" * 101},
         {"warehouses": ("",)},
+        {"categories": (("Fashion", "1"), ("Fashion", "2"))},
+        {"categories": (("Fashion", ""),)},
     ],
 )
 def test_ids_and_labels_have_a_form(fields: dict[str, object]) -> None:
