@@ -29,7 +29,7 @@ from domain.product.limits import check_text
 from domain.values import Platform
 
 T = TypeVar("T")
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SHOP_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 
@@ -45,7 +45,7 @@ class ConnectionExists(Refusal):
 
 class InvalidConnection(Refusal):
     code = "connection_invalid"
-    remedy = "Use letters, digits, dots, dashes and underscores for ids; give a label of 1 to 100 characters."
+    remedy = "Use letters, digits, dashes and underscores for ids; give a label of 1 to 100 characters."
 
 
 class InvalidConflictPolicy(Refusal):

@@ -14,7 +14,7 @@ from domain.messages import CommandContext
 from domain.policies.price_checks import PriceBounds
 from domain.ports import EventStore, Identities
 from domain.product.state import Product
-from domain.values import listing_id, stream_id
+from domain.values import listing_id, parts_of_listing, stream_id
 from services.usecases.aggregates import LISTING
 from services.usecases.outcome import Done
 from services.usecases.repository import CACHED_STREAMS, Expected, Once, Repository, Respond, no_response
@@ -52,7 +52,6 @@ class Listings:
 
         Raises the refusals of `domain.listing`, StaleVersion, KeyReused, TooBusy.
         """
-        _, known = await self._known(context.org_id, listing)
         if isinstance(command, Observe) and command.observed_at > context.now:
             # A shop's clock may be ahead of ours; what it has seen cannot be newer than now.
             command = Observe(
@@ -65,7 +64,7 @@ class Listings:
         return await self._repository.handle(
             context,
             stream_id("listing", listing),
-            known.product_id,
+            parts_of_listing(listing)[1],
             command,
             expected=expected,
             once=once,
@@ -103,8 +102,3 @@ class Listings:
         if isinstance(loaded.state, NotOpened):
             raise NoSuchListing(f"there is no listing {listing}", listing_id=listing)
         return loaded.version, loaded.state
-
-    async def _known(self, org_id: str, listing: str) -> tuple[int, Listing]:
-        """As it is remembered: what is asked of it here never changes."""
-        remembered = self._repository.remembered(org_id, stream_id("listing", listing))
-        return (0, remembered) if isinstance(remembered, Listing) else await self.get(org_id, listing)

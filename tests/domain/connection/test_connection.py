@@ -78,6 +78,7 @@ def test_nothing_can_be_asked_of_a_connection_that_is_not_there() -> None:
     [
         {"connection_id": ""},
         {"connection_id": "a b"},
+        {"connection_id": "a.b"},  # a dot parts it from the product in a listing's id
         {"connection_id": "x" * 65},
         {"shop_id": ""},
         {"shop_id": "7 7"},
