@@ -1,0 +1,315 @@
+"""Consumers against real Kafka and PostgreSQL: once each, in order per key, whatever goes wrong."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from prometheus_client import CollectorRegistry
+from psycopg import AsyncConnection
+
+from domain.messages import RecordedEvent
+from domain.product.events import ProductRenamed
+from infrastructure.kafka import cloudevents, offsets, parking
+from infrastructure.kafka.consumer import Consumer
+from infrastructure.kafka.consumer_metrics import ConsumerMetrics
+from infrastructure.kafka.delivery import Delivery, Leaving
+from infrastructure.kafka.offsets import OffsetsMoved, Partition, Step
+from infrastructure.kafka.records import StoredRecord
+from infrastructure.kafka.watchdog import Watchdog
+from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
+from tests.projections.stage import DEADLINE, Stage, set_stage, until
+
+
+class Journal:
+    """An effect that writes down what it is given, and refuses what it is told to refuse."""
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        self.name = f"journal-{uuid.uuid4().hex[:8]}"
+        self.topics = tuple(topics)
+        self.refuses: set[str] = set()
+        self.outage: list[Exception] = []
+        self.calls = 0
+
+    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:
+        self.calls += 1
+        if self.outage:
+            raise self.outage.pop()
+        for event in events:
+            new = event.data.decode()
+            if any(word in new for word in self.refuses):
+                raise ValueError(f"will not have {new}")
+            await connection.execute(
+                "insert into journal (stream_id, version) values (%s, %s)", (event.stream_id, event.version)
+            )
+
+
+@pytest.fixture
+async def stage(database_url: str, kafka_bootstrap: str) -> AsyncIterator[Stage]:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+        await owner.execute("create table journal (id bigserial, stream_id text, version integer)")
+        await owner.execute("grant all on journal, journal_id_seq to syncstore_worker")
+    async with (
+        open_pool(database_url, role=APP, name="tests-app", max_size=4) as app,
+        open_pool(database_url, role=WORKER, name="tests-worker", max_size=8) as worker,
+        set_stage(database_url, app, worker, kafka_bootstrap) as stage,
+    ):
+        yield stage
+
+
+@pytest.fixture
+def journal(stage: Stage) -> Journal:
+    return Journal(stage.topics)
+
+
+@asynccontextmanager
+async def consuming(stage: Stage, effect: Journal, **how: Any) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    how = {"measure_every": 0.1, "metrics": stage.metrics, **how}
+    task = asyncio.create_task(Consumer(effect, stage.worker, stage.kafka, **how).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        async with asyncio.timeout(DEADLINE):
+            await task
+
+
+async def rename(stage: Stage, product: str, *names: str) -> None:
+    await stage.tell(f"product-{product}", *(ProductRenamed(old="-", new=name) for name in names))
+
+
+async def written(stage: Stage, product: str) -> list[int]:
+    rows = await stage.rows("select version from journal where stream_id = %s order by id", f"product-{product}")
+    return [version for (version,) in rows]
+
+
+async def wait_for(stage: Stage, product: str, versions: list[int]) -> None:
+    async def there() -> bool:
+        return await written(stage, product) == versions
+
+    await until(there)
+
+
+async def test_a_poison_record_parks_its_key_and_others_go_on_until_it_is_released(
+    stage: Stage, journal: Journal
+) -> None:
+    journal.refuses = {"racun"}
+    await rename(stage, "a", "satu", "racun", "tiga")
+    await rename(stage, "b", "satu", "dua")
+    async with consuming(stage, journal):
+        await wait_for(stage, "b", [1, 2])
+        await wait_for(stage, "a", [1])
+        await rename(stage, "a", "empat")
+        await rename(stage, "b", "tiga")
+        await wait_for(stage, "b", [1, 2, 3])
+
+        async def all_set_aside() -> bool:
+            parked = await parking.list_parked(stage.worker, journal.name)
+            return [(key.key, key.records) for key in parked] == [("a", 3)]
+
+        await until(all_set_aside)
+        (parked,) = await parking.list_parked(stage.worker, journal.name)
+        assert "will not have" in parked.reason
+        with pytest.raises(parking.StillRefused, match="will not have"):
+            await parking.release(stage.worker, journal, "a")
+        assert await written(stage, "a") == [1]
+        journal.refuses = set()
+        assert await parking.release(stage.worker, journal, "a") == 3
+        assert await written(stage, "a") == [1, 2, 3, 4]
+        await rename(stage, "a", "lima")
+        await wait_for(stage, "a", [1, 2, 3, 4, 5])
+    assert await parking.list_parked(stage.worker, journal.name) == []
+
+
+async def test_a_dropped_record_is_remembered_with_who_and_why(stage: Stage, journal: Journal) -> None:
+    journal.refuses = {"racun"}
+    await rename(stage, "a", "racun", "dua")
+    async with consuming(stage, journal):
+
+        async def both() -> bool:
+            return [key.records for key in await parking.list_parked(stage.worker, journal.name)] == [2]
+
+        await until(both)
+        assert await parking.drop(stage.worker, journal.name, "a", because="wrong import", by="user:sari") == 1
+        assert await parking.release(stage.worker, journal, "a") == 1
+        assert await written(stage, "a") == [2]
+    (kept,) = await stage.rows("select dropped_because, dropped_by, event_id is not null from consumer_dropped")
+    assert kept == ("wrong import", "user:sari", True)
+    with pytest.raises(parking.NotParked):
+        await parking.drop(stage.worker, journal.name, "a", because="again", by="user:sari", whole_key=True)
+
+
+async def test_records_that_cannot_be_read_are_parked_and_unknown_types_pass_by(stage: Stage, journal: Journal) -> None:
+    (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
+    headers = dict(cloudevents.headers_of(fact))
+    strange = {**headers, "ce_type": b"product.teleported", "ce_dataschema": b"urn:syncstore:product.teleported:1"}
+    future = {**headers, "ce_dataschema": b"urn:syncstore:product.renamed:99"}
+    await stage.send("product", b"c", fact.data, list(strange.items()))
+    await stage.send("product", b"d", fact.data, [("ce_type", b"\xff\xfe")])
+    await stage.send("product", b"e", fact.data, list(future.items()))
+    await rename(stage, "b", "satu")
+    async with consuming(stage, journal):
+        await wait_for(stage, "b", [1])
+
+        async def two_parked() -> bool:
+            return {key.key for key in await parking.list_parked(stage.worker, journal.name)} == {"d", "e"}
+
+        await until(two_parked)
+        reasons = {key.key: key.reason for key in await parking.list_parked(stage.worker, journal.name)}
+        assert "reads up to" in reasons["e"]
+        with pytest.raises(parking.StillRefused, match="cannot be read"):
+            await parking.release(stage.worker, journal, "d")
+
+
+async def test_trouble_of_the_database_is_waited_out_and_parks_nothing(stage: Stage, journal: Journal) -> None:
+    journal.outage = [psycopg.OperationalError("going down"), OSError("no route"), psycopg.errors.DeadlockDetected()]
+    await rename(stage, "a", "satu")
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1])
+    assert journal.calls >= 4
+    assert await parking.list_parked(stage.worker, journal.name) == []
+
+
+async def test_a_stop_interrupts_waiting_for_the_database(stage: Stage, journal: Journal) -> None:
+    journal.outage = [psycopg.OperationalError("down")] * 1000
+    await rename(stage, "a", "satu")
+    async with consuming(stage, journal):
+
+        async def tried() -> bool:
+            return journal.calls > 0
+
+        await until(tried)
+    assert await written(stage, "a") == []
+    journal.outage = []
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1])
+
+
+async def test_a_topic_made_anew_is_read_from_its_first_record(stage: Stage, journal: Journal) -> None:
+    topic = f"{stage.prefix}.product"
+    await rename(stage, "a", "satu", "dua", "tiga")
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1, 2, 3])
+    admin = AIOKafkaAdminClient(bootstrap_servers=stage.kafka.bootstrap)
+    await admin.start()
+    await admin.delete_topics([topic])
+
+    async def made() -> bool:
+        answer = await admin.create_topics([NewTopic(topic, num_partitions=3, replication_factor=1)])
+        return all(error[1] == 0 for error in answer.topic_errors)
+
+    await until(made)
+    await admin.close()
+    async with consuming(stage, journal):
+        await rename(stage, "a", "empat")
+        await wait_for(stage, "a", [1, 2, 3, 4])
+    lost = stage.metrics.lost.labels(journal.name)._value.get()
+    assert lost == 1
+
+
+async def test_lag_and_highwater_are_measured(stage: Stage, journal: Journal) -> None:
+    await rename(stage, "a", "satu", "dua")
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1, 2])
+
+        async def measured() -> bool:
+            rows = await stage.rows(
+                "select sum(highwater), sum(next_offset), max(position) from consumer_offsets where consumer = %s",
+                journal.name,
+            )
+            lags = [sample.value for metric in stage.metrics.lag.collect() for sample in metric.samples]
+            return rows[0][:2] == (2, 2) and len(lags) == 12 and set(lags) == {0.0}
+
+        await until(measured)
+    assert next(iter(stage.metrics.lag.collect())).samples == []
+
+
+def a_record(offset: int, key: str = "a") -> StoredRecord:
+    return StoredRecord("t", 0, offset, key.encode(), b"{}", [])
+
+
+def delivery(stage: Stage, effect: Journal) -> Delivery:
+    return Delivery(effect, stage.worker, ConsumerMetrics(CollectorRegistry()), leaving=asyncio.Event())
+
+
+async def opened(pool: Pool, consumer: str, offset: int) -> None:
+    async with pool.connection() as connection:
+        await offsets.open_partitions(connection, consumer, {Partition("t", 0): offset})
+
+
+async def test_a_member_that_lost_its_partition_changes_nothing(stage: Stage, journal: Journal) -> None:
+    await opened(stage.worker, journal.name, 0)
+    (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
+    record = StoredRecord("t", 0, 0, b"a", fact.data, cloudevents.headers_of(fact))
+    owner, zombie = delivery(stage, journal), delivery(stage, journal)
+    owner.positions[Partition("t", 0)] = zombie.positions[Partition("t", 0)] = 0
+    await owner.deliver([record])
+    with pytest.raises(OffsetsMoved) as refused:
+        await zombie.deliver([record])
+    assert refused.value.partitions == {Partition("t", 0)}
+    assert await written(stage, "a") == [1]
+
+
+async def test_offsets_move_only_from_where_they_are_believed_to_be(stage: Stage, journal: Journal) -> None:
+    await opened(stage.worker, journal.name, 5)
+    async with stage.worker.connection() as connection:
+        partition = Partition("t", 0)
+        await offsets.advance(connection, journal.name, [Step(partition, 5, 8, 0, 0)])
+        with pytest.raises(OffsetsMoved):
+            await offsets.advance(connection, journal.name, [Step(partition, 5, 9, 0, 0)])
+        assert await offsets.load_offsets(connection, journal.name) == {partition: 8}
+
+
+async def test_records_of_partitions_that_are_not_held_are_dropped(stage: Stage, journal: Journal) -> None:
+    await opened(stage.worker, journal.name, 0)
+    await delivery(stage, journal).deliver([a_record(0)])
+    assert journal.calls == 0
+
+
+async def test_records_from_below_the_stored_offset_are_not_applied(stage: Stage, journal: Journal) -> None:
+    await opened(stage.worker, journal.name, 7)
+    member = delivery(stage, journal)
+    member.positions[Partition("t", 0)] = 7
+    with pytest.raises(OffsetsMoved):
+        await member.deliver([a_record(3)])
+
+
+async def test_a_pause_ends_at_once_when_asked_to_leave(stage: Stage, journal: Journal) -> None:
+    leaving = asyncio.Event()
+    leaving.set()
+    member = Delivery(journal, stage.worker, ConsumerMetrics(CollectorRegistry()), leaving=leaving)
+    with pytest.raises(Leaving):
+        await member.pause(30)
+
+
+def test_the_watchdog_barks_only_when_records_wait_and_nothing_moves() -> None:
+    dog = Watchdog(patience=10)
+    here = Partition("t", 0)
+    assert dog.observe(0, {here: 5}, {here: 9}) == frozenset()
+    assert dog.observe(10, {here: 5}, {here: 9}) == frozenset()
+    assert dog.observe(11, {here: 5}, {here: 9}) == {here}
+    dog.forgive()
+    assert dog.observe(12, {here: 5}, {here: 9}) == frozenset()
+    assert dog.observe(20, {here: 6}, {here: 9}) == frozenset()
+    assert dog.observe(29, {here: 6}, {here: 9}) == frozenset()
+    assert dog.observe(31, {here: 6}, {here: 9}) == {here}
+    assert dog.observe(99, {here: 9}, {here: 9}) == frozenset()
+    assert dog.observe(120, {}, {}) == frozenset()
+
+
+async def test_a_consumer_that_stands_still_is_restarted(stage: Stage, journal: Journal) -> None:
+    journal.outage = [psycopg.OperationalError("stuck")] * 12
+    await rename(stage, "a", "satu")
+    async with consuming(stage, journal, stall_after=1.0):
+
+        async def restarted() -> bool:
+            return bool(stage.metrics.stalls.labels(journal.name)._value.get() > 0)
+
+        await until(restarted)
+        journal.outage.clear()
+        await wait_for(stage, "a", [1])
