@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from infrastructure.kafka.client import KafkaSettings
 from msgspec import Struct
 from psycopg import AsyncConnection, errors
 
 from domain.errors import SyncStoreError
 from domain.messages import RecordedEvent
 from infrastructure.kafka import offsets, topics
+from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.offsets import Partition, Step
 from infrastructure.kafka.records import Record, Unreadable, event_of, partition_of
 from infrastructure.kafka.replay import Replay
@@ -176,6 +176,7 @@ class _Rebuild:
         events = await self._fill()
         fill_seconds = time.monotonic() - began
         await self._index()
+        self._tell("catching up", 0, 0, time.monotonic())
         await self._catch_up(await self._replay.ends())
         differences = await self._compare()
         if differences and not accept_difference:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -155,6 +156,13 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         async with self._busy:
             await self._tell_kafka()
         await self._broker.stop()
+        self._give_up(list(self.positions))
+
+    def _give_up(self, partitions: Iterable[Partition]) -> None:
+        for partition in partitions:
+            self.positions.pop(partition, None)
+            with suppress(KeyError):  # not measured yet
+                self._metrics.lag.remove(self._effect.name, partition.topic, str(partition.partition))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by aiokafka before others get these partitions: a batch under way may finish first."""
@@ -163,8 +171,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 await self._tell_kafka()
         except TimeoutError:
             _log.warning("batch_outlives_assignment", consumer=self._effect.name)
-        for partition in revoked:
-            self.positions.pop(Partition(*partition), None)
+        self._give_up(Partition(*partition) for partition in revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by aiokafka: go to the stored offsets."""

@@ -62,7 +62,11 @@ as $$
         end + round(1000 * word_similarity(wanted, c.search))::integer
     from projections.{view} c
     where c.org_id = current_org()
-        and (to_tsvector('simple', c.search) @@ words or wanted <% c.search or c.search like '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%')
+        and (
+            to_tsvector('simple', c.search) @@ words
+            or wanted !~ '[0-9]' and wanted <% c.search
+            or length(wanted) > 2 and c.search like '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+        )
 $$;
 revoke all on function projections.catalogue_search from public;
 grant execute on function projections.catalogue_search to syncstore_app

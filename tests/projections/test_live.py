@@ -64,7 +64,9 @@ async def test_several_members_share_the_work_through_rebalances_and_lose_nothin
                     await asyncio.wait([writing], timeout=1)
         await writing
         for product in products:
-            last = (await stage.rows("select max(position) from events where stream_id = %s", f"product-{product}"))[0][0]
+            last = (await stage.rows("select max(position) from events where stream_id = %s", f"product-{product}"))[0][
+                0
+            ]
             assert await wait_until(stage.app, ORG, f"product-{product}", last, patience=30)
     for view in VIEWS:
         found = await verify(view, stage.source)
