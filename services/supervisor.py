@@ -20,7 +20,7 @@ CALM_SECONDS: Final = 30.0
 """A part that has run this long starts its restart delays anew."""
 LONGEST_DELAY: Final = 10.0
 
-SYNCSTORE: Final = (sys.executable, "-m", "services.cli")
+SYNCSTORE: Final = (sys.executable, "-m", "services.cli.main")
 
 Say = Callable[[str, str], None]
 """Takes the part's name and a line."""

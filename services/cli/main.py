@@ -1,0 +1,34 @@
+"""The command `syncstore`."""
+
+from __future__ import annotations
+
+import click
+
+from services.cli import catalogue, local, operations, parts, simulate, views
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="syncstore")
+def main() -> None:
+    """One master catalogue, shown truthfully by every shop."""
+
+
+for command in (
+    parts.up,
+    parts.api,
+    parts.project,
+    parts.react,
+    parts.push,
+    simulate.simulate,
+    local.local,
+    operations.migrate,
+    operations.topics_,
+    operations.keys,
+    operations.consumers,
+    views.projections,
+    catalogue.import_,
+):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Running one part as a process of its own: settings, servers, logs, metrics, and a clean stop on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import click
+import structlog
+import uvloop
+from prometheus_client import start_http_server
+
+from domain.errors import SyncStoreError
+from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.observability.logs import configure_logs
+from infrastructure.settings import Settings, WrongSettings, read_settings
+from services.servers import with_servers
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+Part = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+
+def ready(report: Callable[[str], None] = lambda line: click.echo(line, err=True)) -> Settings:
+    """Settings with servers that answer, or the end of the process with a message."""
+    try:
+        return with_servers(read_settings(), report)
+    except (WrongSettings, LocalStackError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def run_part(name: str, part: Part) -> None:
+    """Until SIGTERM or SIGINT; the exit code tells a supervisor whether it went well."""
+    settings = ready()
+    configure_logs(level=settings.log_level, form=settings.log_format, part=name)
+    if settings.metrics_port:
+        try:
+            start_http_server(settings.metrics_port, addr="127.0.0.1")
+        except OSError as error:
+            raise click.ClickException(
+                f"metrics cannot be served on port {settings.metrics_port}: {error.strerror}; "
+                "choose another with SYNCSTORE_METRICS_PORT"
+            ) from error
+    uvloop.run(_until_signalled(part, settings))
+
+
+async def _until_signalled(part: Part, settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("part_started")
+    try:
+        await part(settings, stop)
+    except SyncStoreError as error:
+        log.error("part_failed", reason=str(error), kind=type(error).__name__)  # noqa: TRY400  # the reason says it all
+        sys.exit(1)
+    log.info("part_stopped")
+
+
+def ask(question: Awaitable[Any]) -> Any:
+    """The answer of an operation, or the end of the process with its message."""
+
+    async def asked() -> Any:
+        return await question
+
+    try:
+        return uvloop.run(asked())
+    except SyncStoreError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,31 @@
+"""`syncstore simulate`: marketplaces that behave like the real ones, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from infrastructure.observability.logs import configure_logs
+from infrastructure.settings import read_settings
+from services.simulators.shopee.config import SimulatorConfig
+from services.simulators.shopee.server import serve
+
+
+@click.group()
+def simulate() -> None:
+    """Simulated marketplaces."""
+
+
+@simulate.command()
+@click.option("--port", default=8091, show_default=True)
+@click.option("--callback-url", help="Where its notifications go.")
+@click.option("--snapshot", type=click.Path(dir_okay=False, path_type=Path), help="A file to keep the shop in.")
+@click.option("--rate", type=int, help="Calls a second that it takes; without, any number.")
+def shopee(port: int, callback_url: str | None, snapshot: Path | None, rate: int | None) -> None:
+    """A Shopee with one shop and a seller page."""
+    settings = read_settings()
+    configure_logs(level=settings.log_level, form=settings.log_format, part="shopee")
+    config = SimulatorConfig(callback_url=callback_url, snapshot=snapshot, rate_per_second=rate)
+    asyncio.run(serve(config, port=port))
