@@ -131,8 +131,9 @@ async def test_listings_show_how_they_stand_and_conflicts_how_they_ended(stage: 
         assert (row.link, row.external_id, row.open_conflicts, row.refused) == ("linked", "9001", 1, 1)
         assert row.last_synced_at == NOW
         assert row.offer_status == Status.HELD
-        assert row.fields[PRICE].shadow is not None
-        assert row.fields[PRICE].shadow.value == 210_000
+        shadow = row.fields[PRICE].shadow
+        assert shadow is not None
+        assert shadow.value == 210_000
         assert found.found == row
         assert (open_one.ours, open_one.theirs, open_one.confirmed) == (229_000, 210_000, 224_250)
         assert (open_one.connection_id, open_one.platform) == ("c1", Platform.SHOPEE)

@@ -1,5 +1,6 @@
 import asyncio
 import uuid
+from itertools import pairwise
 
 from domain.product.events import BasePriceChanged, ProductRenamed
 from projections.catalogue.reader import CatalogueFilter, list_products, read_product
@@ -51,7 +52,7 @@ async def test_several_members_share_the_work_through_rebalances_and_lose_nothin
     async def write() -> None:
         for product in products:
             await stage.tell(f"product-{product}", created(product, names[0]))
-        for old, new in zip(names, names[1:], strict=False):
+        for old, new in pairwise(names):
             for product in products:
                 await stage.tell(f"product-{product}", ProductRenamed(old=old, new=new))
 

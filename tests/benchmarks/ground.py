@@ -1,0 +1,73 @@
+"""Where benchmarks of views run: a local stack of their own, a migrated database, a large catalogue."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+
+from infrastructure.kafka.client import KafkaSettings
+from infrastructure.kafka.topics import create_or_check
+from infrastructure.local_stack.stack import LocalStack
+from infrastructure.postgres.migrate import migrate
+from infrastructure.postgres.pool import WORKER, Pool, open_pool
+from projections.fill import Source
+
+JARS = Path(__file__).parents[2] / ".local" / "jars"
+
+# Ten events a product: created with all fields, renamed, tagged, described, then six prices.
+LOAD = """
+insert into events
+    (org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, actor, correlation_id)
+select 'toko', 'product-' || id, v, id, gen_random_uuid(),
+    case v when 1 then 'product.created' when 2 then 'product.renamed' when 3 then 'product.tagged'
+        when 4 then 'product.described' else 'product.base-price-changed' end,
+    1,
+    case v
+        when 1 then json_build_object(
+            'product_id', id, 'sku', 'SKU-' || n, 'name', 'Kemeja Batik ' || n, 'base_price', 195000,
+            'cost_price', 100000, 'category', 'Fashion Pria', 'tags', json_build_array('batik', 'pria'),
+            'description', 'Kemeja batik tulis dari Solo, bahan katun halus, nyaman dipakai seharian.',
+            'images', json_build_array(json_build_object('url', 'https://gambar.example/1.jpg', 'primary', true)),
+            'variants', json_build_array(json_build_object(
+                'sku', 'SKU-' || n || '-L',
+                'options', json_build_array(json_build_object('name', 'Ukuran', 'value', 'L')))))
+        when 2 then json_build_object('old', 'Kemeja', 'new', 'Kemeja Batik Pria Lengan Panjang ' || n)
+        when 3 then json_build_object('old', json_build_array('batik'), 'new', json_build_array('batik', 'solo'))
+        when 4 then json_build_object(
+            'old', json_build_object(), 'new', json_build_object('description', 'Bahan katun ' || n))
+        else json_build_object('old', 1000 * v, 'new', 1000 * (v + 1))
+    end,
+    now(), 'user:rina', gen_random_uuid()
+from generate_series(1, 10) v, (select n, md5(n::text)::uuid::text as id from generate_series(1, %(products)s) n) p
+order by v, n
+"""
+
+
+@asynccontextmanager
+async def ground() -> AsyncIterator[tuple[Source, Pool, KafkaSettings]]:
+    folder = Path(tempfile.mkdtemp(prefix="syncstore-bench-"))
+    stack = LocalStack(folder, durable=False, jars=JARS)
+    try:
+        address = stack.up()
+        await migrate(address.database_url)
+        kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
+        await create_or_check(kafka)
+        async with open_pool(address.database_url, role=WORKER, name="bench", max_size=8) as pool:
+            yield Source(address.database_url, WORKER), pool, kafka
+    finally:
+        stack.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_products(url: str, products: int) -> int:
+    """Fill the event store as if the products had been written; answers the number of events."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        events = connection.execute(LOAD, {"products": products}).rowcount
+        connection.execute("insert into streams select org_id, stream_id, max(version) from events group by 1, 2")
+        connection.execute("vacuum analyze events")
+    return events
