@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import structlog
+from msgspec import Raw
+from msgspec.structs import asdict
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
@@ -22,6 +25,7 @@ from projections.projection import AnyView, Log, Row, View
 from projections.tables import block, load_rows, store_rows
 
 _log: Final = structlog.get_logger(__name__)
+_encode: Final = msgspec.json.Encoder().encode
 _sql: Final = load(Path(__file__).with_suffix(".sql"))
 Pair = tuple[RecordedEvent, DomainEvent]
 Key = tuple[str, str]
@@ -133,7 +137,5 @@ async def _fill_gaps(
 
 
 async def _append(connection: AsyncConnection[Any], view: Log, generation: int, facts: Sequence[RecordedEvent]) -> None:
-    names = tuple(name for name in RecordedEvent.__struct_fields__ if name != "data")
-    values: dict[str, list[Any]] = {name: [getattr(fact, name) for fact in facts] for name in names}
-    values["data"] = [fact.data.decode() for fact in facts]
-    await connection.execute(block(view, "append", generation), values)
+    rows = [{**asdict(fact), "data": Raw(fact.data)} for fact in facts]
+    await connection.execute(block(view, "append", generation), {"facts": _encode(rows).decode()})

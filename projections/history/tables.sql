@@ -34,16 +34,12 @@ from {table}
 -- name: append
 -- Keep facts that are not there yet.
 insert into {table}
-select r.org_id, r.stream_id, r.version, r.position, r.partition_key, r.event_id, r.type, r.schema, r.data::json, r.occurred_at,
-    r.recorded_at, r.actor, r.correlation_id, r.causation_id, r.batch_id
-from unnest(
-    %(org_id)s::text[], %(stream_id)s::text[], %(version)s::integer[], %(position)s::bigint[], %(partition_key)s::text[],
-    %(event_id)s::uuid[], %(type)s::text[], %(schema)s::smallint[], %(data)s::text[], %(occurred_at)s::timestamptz[],
-    %(recorded_at)s::timestamptz[], %(actor)s::text[], %(correlation_id)s::uuid[], %(causation_id)s::uuid[],
-    %(batch_id)s::uuid[]
-) as r (
-    org_id, stream_id, version, position, partition_key, event_id, type, schema, data, occurred_at, recorded_at,
-    actor, correlation_id, causation_id, batch_id
+select org_id, stream_id, version, position, partition_key, event_id, type, schema, data, occurred_at, recorded_at, actor,
+    correlation_id, causation_id, batch_id
+from json_to_recordset(%(facts)s::json) as r (
+    org_id text, stream_id text, version integer, position bigint, partition_key text, event_id uuid, type text,
+    schema smallint, data json, occurred_at timestamptz, recorded_at timestamptz, actor text, correlation_id uuid,
+    causation_id uuid, batch_id uuid
 )
 on conflict (org_id, stream_id, version) do nothing
 
