@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from domain.ports import Clock, EventStore, Identities
+from infrastructure.answers.answers import Answers
 from infrastructure.jobs.jobs import Jobs
 from infrastructure.postgres.pool import Pool
 from infrastructure.security.api_keys import KeyRing
@@ -31,6 +32,7 @@ class App:
     listings: Listings
     connections: Connections
     jobs: Jobs
+    answers: Answers
     metrics: CollectorRegistry
     """Everything this process measures; GET /metrics shows it."""
     checks: Mapping[str, Callable[[], Awaitable[Finding]]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 from litestar.types import ASGIApp
 
-from services.api import catalogue, docs, jobs, openapi, products, stock, system
+from services.api import catalogue, docs, jobs, listings, openapi, products, stock, sync, system
 from services.api.edge import Edge
 from services.api.http_metrics import HttpMetrics
 from services.api.operations import OPERATION, ApiRequest, Operation
@@ -28,6 +28,8 @@ _DESCRIBED: Final[tuple[HTTPRouteHandler, ...]] = (
     *catalogue.ROUTES,
     *stock.ROUTES,
     *jobs.ROUTES,
+    *listings.ROUTES,
+    *sync.ROUTES,
     *system.ROUTES,
 )
 

@@ -21,6 +21,7 @@ MAX_JSON: Final = 1024 * 1024
 MAX_FILE: Final = 50 * 1024 * 1024
 """Bytes of an imported file."""
 
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PLACE: Final = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _NAMED_FIELD: Final = re.compile(r"(?:unknown field|missing required field) `(?P<name>.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
@@ -73,11 +74,24 @@ def decode_body(body: bytes, shape: type[T]) -> T:
     try:
         decoded: T = _decoder(shape).decode(body)  # type: ignore[arg-type]  # a class is hashable
     except msgspec.ValidationError as error:
+        # Raised at the first value of a wrong type: what comes after it may be no JSON at all.
+        _check_json(body)
         fault = _body_fault(str(error))
         raise Problem("body_invalid", f"{fault.pointer or '/'}: {fault.detail}", errors=[fault]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem("malformed_json", str(error) or "the body is not JSON") from error
+    except _NOT_JSON as error:
+        raise _malformed(error) from error
     return decoded
+
+
+def _check_json(body: bytes) -> None:
+    try:
+        msgspec.json.decode(body)
+    except _NOT_JSON as error:
+        raise _malformed(error) from error
+
+
+def _malformed(error: Exception) -> Problem:
+    return Problem("malformed_json", str(error) or "the body is not JSON")
 
 
 def decode_query(query: bytes, shape: type[T]) -> T:

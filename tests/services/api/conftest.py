@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from infrastructure.answers.answers import Answers
 from infrastructure.clock import SystemClock, TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.jobs.jobs import Jobs
@@ -44,6 +45,7 @@ def app(app_pool: Pool) -> App:
         listings=Listings(store, identities),
         connections=Connections(store, identities),
         jobs=Jobs(app_pool),
+        answers=Answers(app_pool),
         metrics=CollectorRegistry(),
         checks={"database": database_check(app_pool), "schema": schema_check(app_pool)},
     )

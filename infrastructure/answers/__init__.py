@@ -1,0 +1,1 @@
+"""What was answered to commands that touch several streams, to be repeated when they are."""

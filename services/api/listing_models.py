@@ -1,0 +1,162 @@
+"""Listings, shops and conflicts as answers have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from domain.listing.events import FieldGroup
+from domain.listing.state import FieldState
+from domain.listing.status import GroupStatus, Status
+from domain.values import Platform
+from projections.conflicts.reader import ConflictEntry
+from projections.listing_status.projector import ListingRow
+from projections.listing_status.reader import ShopSummary
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """One field of a listing: what we want, what the shop shows, what it confirmed, and what is in the way."""
+
+    desired: Any
+    shop: Any
+    confirmed: Any
+    override: Any
+    agrees: bool
+    held: str | None
+    refused: str | None
+    conflict_id: str | None
+
+
+class ListingSummary(Struct, frozen=True, kw_only=True):
+    """How a listing stands. `groups` tells offer (prices), stock and content apart."""
+
+    id: str
+    version: int
+    product_id: str
+    connection_id: str
+    platform: Platform
+    link: str
+    external_id: str | None
+    paused: str | None
+    groups: dict[FieldGroup, GroupStatus]
+    open_conflicts: int
+    behind: int
+    last_synced_at: datetime | None
+    updated_at: datetime
+
+
+class ListingView(ListingSummary, frozen=True, kw_only=True):
+    """A listing with all its fields, and how far the views were when it was read."""
+
+    fields: dict[str, Shown]
+    position: int
+    lag: int
+
+
+class ListingPage(Struct, frozen=True, kw_only=True):
+    items: tuple[ListingSummary, ...]
+    next_cursor: str | None
+    position: int
+    lag: int
+
+
+class ShopStatus(Struct, frozen=True, kw_only=True):
+    """One shop: listings by how they stand, and groups of fields by status (three for each listing)."""
+
+    connection_id: str
+    platform: Platform
+    listings: int
+    linked: int
+    behind: int
+    held: int
+    refused: int
+    paused: int
+    open_conflicts: int
+    last_synced_at: datetime | None
+    groups: dict[Status, int]
+
+
+class SyncStatus(Struct, frozen=True, kw_only=True):
+    """All shops. `oldest_unsynced_seconds`: how long the listing that waits longest has been waiting for its push."""
+
+    connections: tuple[ShopStatus, ...]
+    groups: dict[Status, int]
+    waiting: int
+    """Listings that wait for a push."""
+    oldest_unsynced_seconds: float | None
+    position: int
+    lag: int
+
+
+class ConflictView(Struct, frozen=True, kw_only=True):
+    """A field that moved here and at the shop, and what became of it."""
+
+    id: str
+    listing_id: str
+    product_id: str
+    connection_id: str | None
+    platform: Platform | None
+    field: str
+    status: Literal["open", "resolved"]
+    ours: Any
+    theirs: Any
+    confirmed: Any
+    ours_at: datetime
+    theirs_at: datetime
+    ours_by: str
+    theirs_by: str
+    reason: str
+    strategy: str
+    detected_at: datetime
+    outcome: str | None
+    resolved_value: Any
+    resolved_by: str | None
+    resolved_at: datetime | None
+
+
+class ConflictPage(Struct, frozen=True, kw_only=True):
+    """Latest first."""
+
+    items: tuple[ConflictView, ...]
+    next_cursor: str | None
+    position: int
+    lag: int
+
+
+def listing_summary(row: ListingRow) -> ListingSummary:
+    return ListingSummary(**_shared(row))
+
+
+def listing_view(row: ListingRow, position: int, lag: int) -> ListingView:
+    fields = {name: _shown(field) for name, field in sorted(row.fields.items())}
+    return ListingView(**_shared(row), fields=fields, position=position, lag=lag)
+
+
+def shop_status(summary: ShopSummary) -> ShopStatus:
+    return ShopStatus(**{name: getattr(summary, name) for name in ShopStatus.__struct_fields__})
+
+
+def conflict_view(row: ConflictEntry) -> ConflictView:
+    same = {name: getattr(row, name) for name in ConflictView.__struct_fields__ if name != "id"}
+    return ConflictView(id=row.conflict_id, **same)
+
+
+def _shared(row: ListingRow) -> Mapping[str, Any]:
+    same = {name: getattr(row, name) for name in ListingSummary.__struct_fields__ if name != "id"}
+    return {"id": row.listing_id, **same}
+
+
+def _shown(field: FieldState) -> Shown:
+    return Shown(
+        desired=None if field.desired is None else field.desired.value,
+        shop=None if field.shadow is None else field.shadow.value,
+        confirmed=None if field.confirmed is None else field.confirmed.value,
+        override=field.override,
+        agrees=field.agrees,
+        held=None if field.held is None else field.held.reason,
+        refused=None if field.refused is None else field.refused.message,
+        conflict_id=None if field.conflict is None else field.conflict.conflict_id,
+    )

@@ -1,0 +1,136 @@
+"""Shops over HTTP: how listings stand, pausing, going on, pushing now, and deciding conflicts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from domain.connection.commands import OpenConnection
+from domain.listing.commands import LinkListing, Observe, PushedValue, RecordPush, SetDesired
+from domain.messages import CommandContext
+from domain.policies.conflict_policy import ConflictPolicy, Manual
+from domain.values import Platform
+from infrastructure.postgres.pool import Pool
+from services.app import App
+from tests.services.api.conftest import ORG, Project
+from tests.services.api.test_products import created
+
+SHOP = "shopee-1"
+
+
+@pytest.fixture
+async def listing(api: httpx.AsyncClient, app: App, project: Project) -> str:
+    """A product shown in a shop, in which someone has changed the price while we did, too."""
+    product = await created(api)
+    now = app.clock.now()
+    context = CommandContext(org_id=ORG, actor="tests", now=now, correlation_id=uuid4())
+    opened = OpenConnection(connection_id=SHOP, platform=Platform.SHOPEE, shop_id="77", label="Toko")
+    await app.connections.handle(context, SHOP, opened)
+    _, connection = await app.connections.get(ORG, SHOP)
+    identity = await app.listings.open(context, connection, product["id"])
+    policy = ConflictPolicy(policy_id="p", version=1, offer=Manual(), stock=Manual(), content=Manual())
+    price = "price:BTK-PRG"
+
+    def desired(value: int, seconds: float) -> SetDesired:
+        at = now + timedelta(seconds=seconds)
+        return SetDesired(values={price: value}, cause="tests", at=at, by="tests")
+
+    for command in (
+        LinkListing(external_id="9001", created=True),
+        desired(100_000, -30),
+        RecordPush(answered_at=now - timedelta(seconds=20), confirmed=(PushedValue(field=price, value=100_000),)),
+        desired(110_000, -10),
+        Observe(values={price: 90_000}, observed_at=now - timedelta(seconds=5), source="poll", policy=policy),
+    ):
+        await app.listings.handle(context, identity, command)
+    await project()
+    return identity
+
+
+async def test_a_listing_tells_field_by_field_how_it_stands(api: httpx.AsyncClient, listing: str) -> None:
+    page = (await api.get("/api/v2/listings", params={"connection_id": SHOP})).json()
+    assert [item["id"] for item in page["items"]] == [listing]
+    one = (await api.get(f"/api/v2/listings/{listing}")).json()
+    field = one["fields"]["price:BTK-PRG"]
+    assert (field["desired"], field["shop"], field["confirmed"], field["agrees"]) == (110_000, 90_000, 100_000, False)
+    none = await api.get("/api/v2/listings", params={"status": "archived"})
+    assert none.json()["items"] == []
+    unknown = await api.get("/api/v2/listings/none")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "listing_unknown")
+
+
+async def test_a_conflict_is_listed_and_decided(api: httpx.AsyncClient, listing: str, project: Project) -> None:
+    conflicts = (await api.get("/api/v2/sync/conflicts")).json()["items"]
+    assert [(one["ours"], one["theirs"], one["listing_id"]) for one in conflicts] == [(110_000, 90_000, listing)]
+    path = f"/api/v2/sync/conflicts/{conflicts[0]['id']}/resolve"
+    headers = {"idempotency-key": "decided"}
+    first, again = [await api.post(path, json={"outcome": "theirs"}, headers=headers) for _ in range(2)]
+    assert first.status_code == 200, first.text
+    assert first.content == again.content
+    await project()
+    assert (await api.get("/api/v2/sync/conflicts")).json()["items"] == []
+    resolved = (await api.get("/api/v2/sync/conflicts", params={"status": "resolved"})).json()["items"]
+    assert (resolved[0]["outcome"], resolved[0]["resolved_value"]) == ("theirs", 90_000)
+    assert resolved[0]["resolved_by"].startswith("key:")
+
+
+async def test_an_unknown_conflict_and_a_missing_value_are_told(api: httpx.AsyncClient, listing: str) -> None:
+    unknown = await api.post("/api/v2/sync/conflicts/none/resolve", json={"outcome": "ours"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "conflict_unknown")
+    (conflict,) = (await api.get("/api/v2/sync/conflicts")).json()["items"]
+    valueless = await api.post(f"/api/v2/sync/conflicts/{conflict['id']}/resolve", json={"outcome": "value"})
+    assert (valueless.status_code, valueless.json()["code"]) == (422, "conflict_value_missing")
+
+
+async def test_a_product_is_paused_in_its_shops_and_goes_on(
+    api: httpx.AsyncClient, listing: str, project: Project
+) -> None:
+    product = listing.partition(".")[2]
+    extent = {"product_id": product, "reason": "Stock opname"}
+    paused = (await api.post("/api/v2/sync/pause", json=extent)).json()
+    assert (paused["told"], paused["unchanged"], paused["refused"]) == (1, 0, [])
+    await project()
+    assert (await api.get(f"/api/v2/listings/{listing}")).json()["paused"] == "Stock opname"
+    assert (await api.post("/api/v2/sync/pause", json=extent)).json()["unchanged"] == 1
+    await api.post("/api/v2/sync/resume", json={"listing_id": listing})
+    await project()
+    assert (await api.get(f"/api/v2/listings/{listing}")).json()["paused"] is None
+
+
+async def test_a_shop_is_paused_as_a_whole(api: httpx.AsyncClient, app: App, listing: str) -> None:
+    paused = await api.post("/api/v2/sync/pause", json={"connection_id": SHOP})
+    assert paused.json()["told"] == 1
+    _, connection = await app.connections.get(ORG, SHOP)
+    assert connection.paused is not None
+    unknown = await api.post("/api/v2/sync/pause", json={"connection_id": "none"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "connection_unknown")
+
+
+async def test_triggering_queues_the_listings_of_the_extent(
+    api: httpx.AsyncClient, listing: str, worker_pool: Pool
+) -> None:
+    headers = {"idempotency-key": "now"}
+    body = {"connection_id": SHOP}
+    first, again = [await api.post("/api/v2/sync/trigger", json=body, headers=headers) for _ in range(2)]
+    assert first.status_code == 202, first.text
+    assert first.json()["told"] == 1
+    assert first.content == again.content
+    assert again.headers["idempotency-replayed"] == "true"
+    reused = await api.post("/api/v2/sync/trigger", json={"listing_id": listing}, headers=headers)
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+    async with worker_pool.connection() as connection:
+        cursor = await connection.execute("select listing_id, revision from push_queue")
+        assert await cursor.fetchall() == [(listing, 1)]
+    status = (await api.get("/api/v2/sync/status")).json()
+    assert (status["waiting"], status["connections"][0]["connection_id"]) == (1, SHOP)
+    assert status["oldest_unsynced_seconds"] >= 0
+
+
+@pytest.mark.parametrize("extent", [{}, {"listing_id": "a", "product_id": "b"}])
+async def test_an_extent_must_be_said_once(api: httpx.AsyncClient, extent: dict[str, Any]) -> None:
+    answer = await api.post("/api/v2/sync/pause", json=extent)
+    assert (answer.status_code, answer.json()["code"]) == (422, "body_invalid")

@@ -1,0 +1,71 @@
+"""Health, metrics, and the description of the API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from infrastructure.postgres.pool import APP, open_pool
+from services.api.application import create_api
+from services.app import App
+from services.health import database_check, kafka_check, run_checks
+
+
+def client_of(app: App, address: str) -> httpx.AsyncClient:
+    asgi: Any = create_api(replace(app, metrics=CollectorRegistry()))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(asgi, client=(address, 1)), base_url="http://x")
+
+
+async def test_a_process_with_its_database_is_ready(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/health/live")).json() == {"status": "ok"}
+    answer = await http.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert answer.json()["checks"].keys() == {"database", "schema"}
+
+
+async def test_without_kafka_commands_are_accepted_and_the_state_is_degraded(app: App) -> None:
+    async with client_of(
+        replace(app, checks={**app.checks, "kafka": kafka_check("127.0.0.1:1")}), "203.0.113.7"
+    ) as http:
+        answer = await http.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert "outbox" in answer.json()["checks"]["kafka"]["detail"]
+
+
+async def test_without_a_database_the_process_is_not_ready() -> None:
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    async with open_pool(url, role=APP, name="tests-gone", min_size=0, max_size=1) as pool:
+        found = await run_checks({"database": database_check(pool)})
+    assert found["database"].status == "failed"
+    assert "nobody" not in found["database"].detail
+
+
+async def test_metrics_need_a_key_unless_one_is_on_this_machine(app: App, api: httpx.AsyncClient) -> None:
+    await api.get("/api/v2/products/none")
+    answer = await api.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    line = 'syncstore_http_requests_total{method="GET",route="/api/v2/products/{product_id}",status="404"} 1.0'
+    assert line in answer.text.replace(":str}", "}")
+    async with client_of(app, "203.0.113.7") as stranger:
+        assert (await stranger.get("/metrics")).status_code == 401
+    async with client_of(app, "127.0.0.1") as neighbour:
+        assert (await neighbour.get("/metrics")).status_code == 200
+        through_proxy = await neighbour.get("/metrics", headers={"x-forwarded-for": "203.0.113.7"})
+        assert through_proxy.status_code == 401
+
+
+async def test_the_description_is_a_page_without_scripts_and_a_document(api: httpx.AsyncClient) -> None:
+    document = (await api.get("/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    assert "/api/v2/products/{product_id}" in document["paths"]
+    page = await api.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<script" not in page.text
+    assert "/api/v2/products/bulk-update" in page.text
+    assert "idempotency_key_reused" in page.text
