@@ -30,25 +30,29 @@ ORG = "toko-batik"
 Project = Callable[[], Awaitable[None]]
 
 
-@pytest.fixture
-def app(app_pool: Pool) -> App:
-    store, identities = PostgresEventStore(app_pool), TimeSortedIdentities()
+def app_over(pool: Pool) -> App:
+    store, identities = PostgresEventStore(pool), TimeSortedIdentities()
     products = Products(store, identities)
     return App(
         clock=SystemClock(),
         identities=identities,
         store=store,
-        pool=app_pool,
-        key_ring=KeyRing(ApiKeys(app_pool)),
+        pool=pool,
+        key_ring=KeyRing(ApiKeys(pool)),
         products=products,
         stock=Stock(store, identities, products),
         listings=Listings(store, identities),
         connections=Connections(store, identities),
-        jobs=Jobs(app_pool),
-        answers=Answers(app_pool),
+        jobs=Jobs(pool),
+        answers=Answers(pool),
         metrics=CollectorRegistry(),
-        checks={"database": database_check(app_pool), "schema": schema_check(app_pool)},
+        checks={"database": database_check(pool), "schema": schema_check(pool)},
     )
+
+
+@pytest.fixture
+def app(app_pool: Pool) -> App:
+    return app_over(app_pool)
 
 
 @pytest.fixture
