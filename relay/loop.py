@@ -1,0 +1,132 @@
+"""A relay process: passes without end, leases kept, a producer built anew when it is no good, a clean end on request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Final
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+
+from infrastructure.kafka.client import KafkaSettings
+from infrastructure.outbox.leases import Leases
+from infrastructure.outbox.reader import Outbox, statistics
+from infrastructure.postgres.pool import Pool
+from relay.leases import ShardHolder
+from relay.metrics import METRICS, RelayMetrics
+from relay.publisher import Publisher, SendingFailed
+from relay.relay import Relay
+
+SHORTEST_NAP: Final = 0.002
+LONGEST_NAP: Final = 0.025
+"""Idle polls: an edit passes the relay twice on its way to a shop, so this stays well under a shop's own latency."""
+LONGEST_BACKOFF: Final = 5.0
+STATISTICS_SECONDS: Final = 2.0
+ALARM_AGE_SECONDS: Final = 30.0
+ALARM_DEPTH: Final = 100_000
+ALARM_EVERY_SECONDS: Final = 30.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+async def run_relay(
+    pool: Pool,
+    kafka: KafkaSettings,
+    stop: asyncio.Event,
+    *,
+    owner: str,
+    metrics: RelayMetrics = METRICS,
+    lease_seconds: float = 10.0,
+) -> None:
+    """Until `stop`: then what has been read is sent and deleted, and the shards are handed over.
+
+    `pool` works as the worker role. Neither Kafka nor PostgreSQL being away ends it.
+    """
+    leases = Leases(pool, owner, ttl=lease_seconds)
+    loop = RelayLoop(ShardHolder(leases), Outbox(pool, owner), kafka, metrics)
+    watching = asyncio.create_task(_watch(pool, metrics, stop))
+    try:
+        await loop.run(stop)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+class RelayLoop:
+    def __init__(self, holder: ShardHolder, outbox: Outbox, kafka: KafkaSettings, metrics: RelayMetrics) -> None:
+        self._holder = holder
+        self._kafka = kafka
+        self._metrics = metrics
+        self._publisher = Publisher(kafka)
+        self._relay = Relay(outbox, self._publisher, metrics)
+        self._is_open = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        nap, backoff = SHORTEST_NAP, 0.1
+        while not stop.is_set():
+            try:
+                if not self._is_open:
+                    await self._publisher.open()
+                    self._is_open = True
+                if await self._holder.maintain(self._relay.busy_shards):
+                    self._relay.forget()
+                    self._metrics.shards.set(len(self._holder.readable))
+                done = await self._relay.one_pass(self._holder.readable)
+                backoff = 0.1
+            except SendingFailed as error:
+                log.warning("kafka_not_taking_events", reason=str(error), again_in=backoff)
+                await self._give_up_producer()
+                await _rest(stop, backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
+                continue
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("database_not_answering", reason=str(error), again_in=backoff)
+                self._relay.forget()
+                await _rest(stop, backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
+                continue
+            if done:
+                nap = SHORTEST_NAP
+            else:
+                await _rest(stop, nap)
+                nap = min(nap * 1.5, LONGEST_NAP)
+        await self._finish()
+
+    async def _give_up_producer(self) -> None:
+        """A producer that has failed may be out of step for good; a new one starts from what is in the outbox."""
+        self._is_open = False
+        self._metrics.rebuilt.inc()
+        self._relay.forget()
+        await self._publisher.close()
+
+    async def _finish(self) -> None:
+        with contextlib.suppress(SendingFailed, psycopg.Error, PoolTimeout):  # it stays in the outbox for the next one
+            while self._is_open and await self._relay.one_pass(self._holder.readable, last=True):
+                pass
+        await self._publisher.close()
+        with contextlib.suppress(psycopg.Error, PoolTimeout):  # leases end by themselves
+            await self._holder.leave()
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def _watch(pool: Pool, metrics: RelayMetrics, stop: asyncio.Event) -> None:
+    """Tell how much waits, and raise the alarm while it is too much."""
+    alarmed_at = 0.0
+    while not stop.is_set():
+        with contextlib.suppress(psycopg.Error, PoolTimeout):  # the loop tells of it
+            found = await statistics(pool)
+            metrics.depth.set(found.depth)
+            metrics.age.set(found.oldest_age_seconds)
+            metrics.waiting.set(found.parked)
+            too_much = found.oldest_age_seconds > ALARM_AGE_SECONDS or found.depth > ALARM_DEPTH
+            if too_much and time.monotonic() - alarmed_at > ALARM_EVERY_SECONDS:
+                alarmed_at = time.monotonic()
+                log.error("outbox_growing", depth=found.depth, oldest_age_seconds=round(found.oldest_age_seconds, 1))
+        await _rest(stop, STATISTICS_SECONDS)
