@@ -1,4 +1,4 @@
-"""A relay process: passes without end, leases kept, a producer built anew when it is no good, a clean end on request."""
+"""A relay process: passes without end, leases kept, a new producer when one is no good, a clean end on request."""
 
 from __future__ import annotations
 

@@ -11,15 +11,19 @@ from datetime import timedelta
 
 import httpx
 from aiokafka import AIOKafkaProducer
+from prometheus_client import REGISTRY
 
+from infrastructure.answers.answers import Answers
 from infrastructure.clock import SystemClock, TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
+from infrastructure.jobs.jobs import Jobs
 from infrastructure.kafka import topics
 from infrastructure.kafka.client import reaching
 from infrastructure.kafka.consumer import Consumer
 from infrastructure.platforms.connector import Connector
 from infrastructure.platforms.images import HttpImages, ImageSource
-from infrastructure.postgres.pool import WORKER, Pool, open_pool
+from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
+from infrastructure.security.api_keys import ApiKeys, KeyRing
 from infrastructure.security.sealing import Sealer
 from infrastructure.settings import Settings
 from infrastructure.shops.lanes import Lane
@@ -28,6 +32,9 @@ from projections.fill import Source
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
 from projections.runner import Projections
+from relay.loop import run_relay as relay_until
+from services.api.server import serve
+from services.app import App
 from services.consumers.desired import DeriveDesired
 from services.consumers.lane import LaneRunner
 from services.consumers.lane_keeper import LaneKeeper
@@ -35,17 +42,61 @@ from services.consumers.product_state import PublishProductState
 from services.consumers.push_queue import QueuePushes
 from services.consumers.pusher import Pusher
 from services.consumers.watch import Watch
+from services.health import database_check, kafka_check, schema_check
+from services.jobs import run_jobs
 from services.servers import kafka_of
 from services.shops import CONNECTIONS, Shops, price_bounds
 from services.simulators.images import DrawnImages
 from services.usecases.connections import Connections
 from services.usecases.listings import Listings
 from services.usecases.products import Products
+from services.usecases.stock import Stock
 
 
 def owner() -> str:
     """Names this process in leases."""
     return f"{socket.gethostname()}/{os.getpid()}"
+
+
+async def run_api(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve HTTP, and do the jobs that requests leave behind."""
+    async with open_app(settings) as app:
+        serving = serve(app, settings.api_host, settings.api_port, stop)
+        await asyncio.gather(serving, run_jobs(app, stop))
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """What entry points ask, working as the application's role."""
+    url, kafka = _url(settings), kafka_of(settings)
+    async with open_pool(url, role=APP, name="syncstore-api", max_size=settings.api_pool) as pool:
+        store, identities = PostgresEventStore(pool), TimeSortedIdentities()
+        products = Products(store, identities)
+        yield App(
+            clock=SystemClock(),
+            identities=identities,
+            store=store,
+            pool=pool,
+            key_ring=KeyRing(ApiKeys(pool)),
+            products=products,
+            stock=Stock(store, identities, products),
+            listings=Listings(store, identities),
+            connections=Connections(store, identities),
+            jobs=Jobs(pool),
+            answers=Answers(pool),
+            metrics=REGISTRY,
+            checks={
+                "database": database_check(pool),
+                "schema": schema_check(pool),
+                "kafka": kafka_check(kafka.bootstrap),
+            },
+        )
+
+
+async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+    """Bring what commands have stored to Kafka."""
+    async with open_pool(_url(settings), role=WORKER, name="syncstore-relay", max_size=settings.worker_pool) as pool:
+        await relay_until(pool, kafka_of(settings), stop, owner=owner())
 
 
 async def run_project(settings: Settings, stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from services.cli import catalogue, local, operations, parts, simulate, views
+from services.cli import catalogue, local, operations, parts, relaying, simulate, views
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,6 +16,7 @@ def main() -> None:
 for command in (
     parts.up,
     parts.api,
+    relaying.relay,
     parts.project,
     parts.react,
     parts.push,
