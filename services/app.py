@@ -13,6 +13,7 @@ from infrastructure.jobs.jobs import Jobs
 from infrastructure.postgres.pool import Pool
 from infrastructure.security.api_keys import KeyRing
 from services.health import Finding
+from services.notifications import Notifications
 from services.usecases.connections import Connections
 from services.usecases.listings import Listings
 from services.usecases.products import Products
@@ -33,6 +34,8 @@ class App:
     connections: Connections
     jobs: Jobs
     answers: Answers
+    notifications: Notifications | None = None
+    """What shops send by themselves; None where none is taken."""
     metrics: CollectorRegistry
     """Everything this process measures; GET /metrics shows it."""
     checks: Mapping[str, Callable[[], Awaitable[Finding]]] = field(default_factory=dict)

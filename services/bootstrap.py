@@ -44,6 +44,7 @@ from services.consumers.pusher import Pusher
 from services.consumers.watch import Watch
 from services.health import database_check, kafka_check, schema_check
 from services.jobs import run_jobs
+from services.notifications import Notifications
 from services.servers import kafka_of
 from services.shops import CONNECTIONS, Shops, price_bounds
 from services.simulators.images import DrawnImages
@@ -84,6 +85,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             connections=Connections(store, identities),
             jobs=Jobs(pool),
             answers=Answers(pool),
+            notifications=Notifications(
+                pool,
+                SecretsStore(pool, Sealer(settings.keys())),
+                settings.public_url or f"http://{settings.api_host}:{settings.api_port}",
+            ),
             metrics=REGISTRY,
             checks={
                 "database": database_check(pool),
