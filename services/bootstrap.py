@@ -42,7 +42,7 @@ from services.consumers.product_state import PublishProductState
 from services.consumers.push_queue import QueuePushes
 from services.consumers.pusher import Pusher
 from services.consumers.watch import Watch
-from services.health import database_check, kafka_check, schema_check
+from services.health import database_check, kafka_check, outbox_check, schema_check
 from services.jobs import run_jobs
 from services.notifications import Notifications
 from services.servers import kafka_of
@@ -95,6 +95,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 "database": database_check(pool),
                 "schema": schema_check(pool),
                 "kafka": kafka_check(kafka.bootstrap),
+                "outbox": outbox_check(pool),
             },
         )
 
@@ -147,7 +148,7 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
         store = PostgresEventStore(pool)
         clock, identities, me = SystemClock(), TimeSortedIdentities(), owner()
         listings, connections = Listings(store, identities), Connections(store, identities)
-        shops = await stack.enter_async_context(open_shops(settings, pool, connections))
+        shops = await stack.enter_async_context(open_shops(settings, pool))
         queue = QueuePushes((topics.LISTING, topics.CONNECTION))
         pusher = Pusher(listings, Products(store, identities), clock)
 
@@ -177,12 +178,12 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
                 timedelta(seconds=settings.full_scan_seconds),
             )
 
-        keeper = LaneKeeper(pool, me, shops.connector, runner, watch)
+        keeper = LaneKeeper(pool, me, shops.connector, shops.revision, runner, watch)
         await asyncio.gather(Consumer(queue, pool, kafka).run(stop), keeper.run(stop))
 
 
 @asynccontextmanager
-async def open_shops(settings: Settings, pool: Pool, connections: Connections) -> AsyncIterator[Shops]:
+async def open_shops(settings: Settings, pool: Pool) -> AsyncIterator[Shops]:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(limits=limits) as http:
         yield Shops(
@@ -190,7 +191,6 @@ async def open_shops(settings: Settings, pool: Pool, connections: Connections) -
             images=_images(settings, http),
             pool=pool,
             secrets=SecretsStore(pool, Sealer(settings.keys())),
-            connections=connections,
             now=SystemClock().now,
         )
 

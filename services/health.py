@@ -14,6 +14,8 @@ from infrastructure.postgres.pool import Pool
 
 SECONDS: Final = 1.5
 """How long a check may take before it counts as failed."""
+OUTBOX_SECONDS: Final = 30.0
+"""From when on an event that was not published is worth an alarm."""
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,6 +69,26 @@ def schema_check(pool: Pool) -> Check:
         facts = {"applied": float(max(applied, default=0)), "needed": float(max(needed, default=0))}
         if needed - applied:
             return Finding(status="failed", detail="migrations are missing; run: syncstore migrate", facts=facts)
+        return Finding(status="ok", facts=facts)
+
+    return check
+
+
+def outbox_check(pool: Pool, *, alarm_seconds: float = OUTBOX_SECONDS) -> Check:
+    """How long the oldest event has been waiting to be published: for ever, when no relay runs or Kafka is gone."""
+
+    async def check() -> Finding:
+        async with pool.connection(timeout=SECONDS) as connection:
+            cursor = await connection.execute(
+                "select events, extract(epoch from clock_timestamp() - oldest) from outbox_waiting()"
+            )
+            row = await cursor.fetchone()
+        assert row is not None, "the function answers one row"
+        seconds = max(float(row[1] or 0), 0.0)
+        facts = {"events": float(row[0]), "oldest_seconds": round(seconds, 3)}
+        if seconds > alarm_seconds:
+            detail = "events are not being published; look at the relay and at Kafka"
+            return Finding(status="degraded", detail=detail, facts=facts)
         return Finding(status="ok", facts=facts)
 
     return check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,7 +14,6 @@ import uvicorn
 
 from services.api.application import create_api
 from services.app import App
-from services.jobs import run_jobs
 
 DRAIN_SECONDS: Final = 10
 """How long requests under way may take to end once the server is told to stop."""
@@ -26,7 +26,7 @@ class PortTaken(OSError):
 
 
 async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
-    """Answer requests, and do jobs, until `stop` is set; then take no new ones, finish those under way, and return.
+    """Answer requests until `stop` is set; then take no new ones, finish those under way, and return.
 
     The event loop is the caller's choice; uvloop serves a third more. Raises PortTaken.
     """
@@ -49,8 +49,8 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()
     server = _Server(config)
-    serving = asyncio.create_task(server.serve())
-    working = asyncio.create_task(run_jobs(app, stop))
+    listening = _listen(host, port)
+    serving = asyncio.create_task(server.serve([listening]))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -61,10 +61,19 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
             f"port {port} on {host} cannot be listened on; choose another with SYNCSTORE_API_PORT"
         ) from None
     finally:
-        stop.set()
-        await asyncio.gather(working, return_exceptions=True)
         stopping.cancel()
     log.info("api_stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound here and not by uvicorn, which ends the process where it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PortTaken(
+            f"port {port} on {host} cannot be listened on ({error.strerror}); choose another with SYNCSTORE_API_PORT"
+        ) from error
 
 
 class _Server(uvicorn.Server):

@@ -20,7 +20,7 @@ from projections.runner import LIVE, Projections
 from projections.tables import block, create_table
 from services.api.application import create_api
 from services.app import App
-from services.health import database_check, schema_check
+from services.health import database_check, outbox_check, schema_check
 from services.usecases.connections import Connections
 from services.usecases.listings import Listings
 from services.usecases.products import Products
@@ -46,7 +46,7 @@ def app_over(pool: Pool) -> App:
         jobs=Jobs(pool),
         answers=Answers(pool),
         metrics=CollectorRegistry(),
-        checks={"database": database_check(pool), "schema": schema_check(pool)},
+        checks={"database": database_check(pool), "schema": schema_check(pool), "outbox": outbox_check(pool)},
     )
 
 

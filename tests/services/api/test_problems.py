@@ -59,7 +59,8 @@ def test_every_problem_of_the_api_itself_says_what_to_do() -> None:
 
 
 async def test_without_a_key_nothing_but_health_is_open(http: httpx.AsyncClient) -> None:
-    for operation in operations():
+    asked = [operation for operation in operations() if not operation.path.startswith("/api/webhooks/")]
+    for operation in asked:
         path = operation.path.replace(":str", "")
         answer = await http.request(operation.method, path)
         if operation.path.startswith("/health/"):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client import CollectorRegistry
+from psycopg import AsyncConnection
 
+from domain.messages import Append, Outcome
+from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import APP, open_pool
+from infrastructure.security.api_keys import ApiKeys, Scope
 from services.api.application import create_api
+from services.api.server import PortTaken, serve
 from services.app import App
-from services.health import database_check, kafka_check, run_checks
+from services.health import database_check, kafka_check, outbox_check, run_checks, schema_check
+from services.usecases.products import Products
 
 
 def client_of(app: App, address: str) -> httpx.AsyncClient:
@@ -24,7 +33,7 @@ async def test_a_process_with_its_database_is_ready(http: httpx.AsyncClient) -> 
     answer = await http.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    assert answer.json()["checks"].keys() == {"database", "schema"}
+    assert answer.json()["checks"].keys() == {"database", "schema", "outbox"}
 
 
 async def test_without_kafka_commands_are_accepted_and_the_state_is_degraded(app: App) -> None:
@@ -35,6 +44,71 @@ async def test_without_kafka_commands_are_accepted_and_the_state_is_degraded(app
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
     assert "outbox" in answer.json()["checks"]["kafka"]["detail"]
+
+
+async def test_events_that_are_not_published_are_told(api: httpx.AsyncClient, app: App) -> None:
+    await api.post("/api/v2/products", json={"sku": "A", "name": "B", "base_price": 1})
+    found = await run_checks({"outbox": outbox_check(app.pool, alarm_seconds=0)})
+    assert (found["outbox"].status, found["outbox"].facts["events"]) == ("degraded", 1)
+
+
+async def test_missing_migrations_are_told(app: App, database_url: str) -> None:
+    async with await AsyncConnection.connect(database_url, autocommit=True) as owner:
+        await owner.execute("delete from schema_migrations where number = 1")
+    found = await run_checks({"schema": schema_check(app.pool)})
+    assert found["schema"].status == "failed"
+    assert "syncstore migrate" in found["schema"].detail
+
+
+async def test_the_server_finishes_what_is_under_way_when_told_to_stop(app: App, keys: ApiKeys) -> None:
+    key = await keys.issue("toko", "t", [Scope.ADMIN])
+    stop, begun, release = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(PostgresEventStore):
+        async def append(self, org_id: str, append: Append) -> Outcome:
+            begun.set()
+            await release.wait()
+            return await super().append(org_id, append)
+
+    products = Products(Slow(app.pool), app.identities)
+    port = free_port()
+    serving = asyncio.create_task(serve(replace(app, products=products), "127.0.0.1", port, stop))
+    async with asyncio.timeout(20), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        await answers(http)
+        body = {"sku": "A", "name": "B", "base_price": 1}
+        headers = {"authorization": f"Bearer {key}"}
+        asked = asyncio.create_task(http.post("/api/v2/products", json=body, headers=headers))
+        await begun.wait()
+        stop.set()
+        release.set()
+        assert (await asked).status_code == 201
+        await serving
+
+
+async def test_a_taken_port_is_told(app: App) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with asyncio.timeout(20):
+            with pytest.raises(PortTaken, match="SYNCSTORE_API_PORT"):
+                await serve(app, "127.0.0.1", taken.getsockname()[1], asyncio.Event())
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+async def answers(http: httpx.AsyncClient) -> None:
+    while True:
+        try:
+            await http.get("/health/live")
+        except httpx.ConnectError:
+            await asyncio.sleep(0.01)
+        else:
+            return
 
 
 async def test_without_a_database_the_process_is_not_ready() -> None:
