@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infrastructure.kafka.client import KafkaSettings
 from msgspec.structs import replace
 
+from infrastructure.kafka.client import KafkaSettings
 from infrastructure.local_stack.stack import LocalStack
 from infrastructure.security.local_key import local_key
 from infrastructure.settings import Settings

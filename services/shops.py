@@ -1,4 +1,4 @@
-"""From a shop's sealed secrets to a connector that speaks for it; and how a shop is connected at first."""
+"""From a shop's sealed secrets to a connector that speaks for it; and how those secrets come about."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from datetime import datetime
 
 import httpx
 
-from domain.connection.commands import OpenConnection
-from domain.messages import CommandContext
 from domain.policies.price_checks import PriceBounds
 from domain.values import Platform
 from infrastructure.platforms.connector import Connector
 from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.registry import CAPABILITIES, Access, Surroundings, connect, first_tokens
+from infrastructure.platforms.tokens import Tokens
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops.lanes import Lane
 from infrastructure.shops.secrets import SecretsStore, ShopSecrets
 from infrastructure.shops.vault import DatabaseVault
-from services.usecases.connections import Connections
 
 CONNECTIONS = 16
 """HTTP connections to all shops of this process together."""
@@ -31,46 +29,45 @@ class Shops:
     images: ImageSource
     pool: Pool
     secrets: SecretsStore
-    connections: Connections
     now: Callable[[], datetime]
 
-    async def connector(self, lane: Lane) -> Connector:
-        """Raises NoSecrets, CannotUnseal, PlatformNotSupported."""
-        secrets, _ = await self.secrets.read(lane.org_id, lane.connection_id)
-        vault = DatabaseVault(self.secrets, self.pool, lane.org_id, lane.connection_id)
-        return connect(secrets.access, vault, self._surroundings)
+    async def connector(self, lane: Lane) -> tuple[Connector, int]:
+        """A connector and the revision of the secrets it was made from.
 
-    async def open(
-        self,
-        context: CommandContext,
-        command: OpenConnection,
-        access: Access,
-        *,
-        code: str,
-        push_key: str | None = None,
-    ) -> None:
-        """Redeem the seller's authorisation code, keep the tokens, and open the connection.
-
-        Raises PlatformCallFailed, PlatformNotSupported and the refusals of `domain.connection`.
+        Raises NoSecrets, CannotUnseal, PlatformNotSupported.
         """
-        tokens = await first_tokens(access, self._surroundings, code)
-        await self.secrets.write(
-            context.org_id,
-            command.connection_id,
-            ShopSecrets(
-                platform=access.platform,
-                host=access.host,
-                app_id=access.app_id,
-                app_key=access.app_key,
-                shop_id=access.shop_id,
-                rate=access.rate,
-                push_key=push_key,
-                access_token=tokens.access_token,
-                refresh_token=tokens.refresh_token,
-                access_expires_at=tokens.expires_at.timestamp(),
-            ),
+        secrets, revision = await self.secrets.read(lane.org_id, lane.connection_id)
+        vault = DatabaseVault(self.secrets, self.pool, lane.org_id, lane.connection_id)
+        return connect(secrets.access, vault, self._surroundings), revision
+
+    async def revision(self, lane: Lane) -> int:
+        """Of the secrets now; another one than a connector's means that it should be made anew."""
+        return (await self.secrets.read(lane.org_id, lane.connection_id))[1]
+
+    async def redeem(self, access: Access, code: str) -> Tokens:
+        """The first tokens, for the code that the seller's authorisation has brought.
+
+        Raises PlatformCallFailed, PlatformNotSupported.
+        """
+        return await first_tokens(access, self._surroundings, code)
+
+    async def authorise(
+        self, org_id: str, connection_id: str, access: Access, tokens: Tokens, *, push_key: str | None = None
+    ) -> None:
+        """Keep what is needed to speak for a shop, in place of what was kept before."""
+        secrets = ShopSecrets(
+            platform=access.platform,
+            host=access.host,
+            app_id=access.app_id,
+            app_key=access.app_key,
+            shop_id=access.shop_id,
+            rate=access.rate,
+            push_key=push_key,
+            access_token=tokens.access_token,
+            refresh_token=tokens.refresh_token,
+            access_expires_at=tokens.expires_at.timestamp(),
         )
-        await self.connections.handle(context, command.connection_id, command)
+        await self.secrets.write(org_id, connection_id, secrets)
 
     @property
     def _surroundings(self) -> Surroundings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from services.cli import catalogue, local, operations, parts, relaying, simulate, views
+from services.cli import catalogue, demonstrate, local, operations, parts, relaying, simulate, views
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,6 +14,7 @@ def main() -> None:
 
 
 for command in (
+    demonstrate.demo,
     parts.up,
     parts.api,
     relaying.relay,
