@@ -40,7 +40,7 @@ def operations_of(routes: Sequence[HTTPRouteHandler]) -> list[Operation]:
 
 
 DOCUMENT: Final = openapi.describe(operations_of(_DESCRIBED), version=VERSION)
-ROUTES: Final = (*_DESCRIBED, *system.description_routes(DOCUMENT, docs.page_of(DOCUMENT)))
+ROUTES: Final = (*_DESCRIBED, *system.description_routes(DOCUMENT, docs.page_of(DOCUMENT), VERSION))
 
 
 def create_api(app: App) -> ASGIApp:

@@ -11,7 +11,9 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from infrastructure.security.api_keys import Scope
+from services.api.event_documents import asyncapi, schemas
 from services.api.operations import Access, Answer, Call, endpoint
+from services.api.problems import Problem
 from services.health import Finding, run_checks
 
 _TEXT: Final = CONTENT_TYPE_LATEST
@@ -72,9 +74,34 @@ async def metrics(call: Call) -> Answer:
     return Answer(generate_latest(call.app.metrics))
 
 
-def description_routes(document: dict[str, Any], page: str) -> tuple[HTTPRouteHandler, ...]:
-    """Where the OpenAPI document and the page made of it are found."""
+_SCHEMAS: Final = {key: msgspec.json.encode(schema) for key, schema in schemas().items()}
+
+
+@endpoint(
+    "GET",
+    "/schemas/{type:str}/{schema:str}",
+    scope=Access.ANY_KEY,
+    local=True,
+    tag="Description",
+    summary="JSON Schema of an event",
+    answers={200: dict[str, Any]},
+    refusals=("schema_unknown",),
+    media_type="application/schema+json",
+    path_examples={"type": "product.created", "schema": "1"},
+)
+async def event_schema(call: Call) -> Answer:
+    """By the wire name of its type and the version of its shape, as ce_dataschema names them."""
+    name, version = call.path("type"), call.path("schema")
+    found = _SCHEMAS.get((name, int(version))) if version.isdecimal() and len(version) < 6 else None
+    if found is None:
+        raise Problem("schema_unknown", f"no event type {name!r} has a schema {version!r}")
+    return Answer(found)
+
+
+def description_routes(document: dict[str, Any], page: str, version: str) -> tuple[HTTPRouteHandler, ...]:
+    """Where the OpenAPI document, the page made of it, and the AsyncAPI document are found."""
     encoded = msgspec.json.encode(document)
+    encoded_events = msgspec.json.encode(asyncapi(version))
     encoded_page = page.encode()
 
     @endpoint(
@@ -102,7 +129,19 @@ def description_routes(document: dict[str, Any], page: str) -> tuple[HTTPRouteHa
     async def docs(_: Call) -> Answer:
         return Answer(encoded_page)
 
-    return openapi, docs
+    @endpoint(
+        "GET",
+        "/asyncapi.json",
+        scope=Access.ANY_KEY,
+        local=True,
+        tag="Description",
+        summary="The events on Kafka",
+        answers={200: dict[str, Any]},
+    )
+    async def events(_: Call) -> Answer:
+        return Answer(encoded_events)
+
+    return openapi, docs, events
 
 
-ROUTES: Final = (live, ready, metrics)
+ROUTES: Final = (live, ready, metrics, event_schema)

@@ -280,3 +280,24 @@ async def test_an_unknown_product_is_not_found(api: httpx.AsyncClient, project: 
     path = f"/api/v2/products/{uuid4()}"
     for answer in (await api.get(path), await api.patch(path, json={"name": "X"}), await api.get(f"{path}/history")):
         assert (answer.status_code, answer.json()["code"]) == (404, "product_unknown")
+
+
+async def test_a_walk_over_all_pages_neither_repeats_nor_misses_while_products_change(
+    api: httpx.AsyncClient, project: Project
+) -> None:
+    ids = [(await created(api, sku=f"S{number}"))["id"] for number in range(40)]
+    await project()
+    seen: list[str] = []
+    cursor = None
+    while True:
+        params = {"limit": 7, **({"cursor": cursor} if cursor else {})}
+        page = (await api.get("/api/v2/products", params=params)).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+        for product_id in ids:
+            await api.patch(f"/api/v2/products/{product_id}", json={"base_price": 1000 + len(seen)})
+        await created(api, sku=f"NEW{len(seen)}")
+        await project()
+    assert seen == list(reversed(ids))

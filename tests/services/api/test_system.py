@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import AsyncConnection
 
+from domain.events import EVENT_TYPES
 from domain.messages import Append, Outcome
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import APP, open_pool
@@ -21,6 +23,7 @@ from services.api.server import PortTaken, serve
 from services.app import App
 from services.health import database_check, kafka_check, outbox_check, run_checks, schema_check
 from services.usecases.products import Products
+from tests.services.api.conftest import Project
 
 
 def client_of(app: App, address: str) -> httpx.AsyncClient:
@@ -143,3 +146,26 @@ async def test_the_description_is_a_page_without_scripts_and_a_document(api: htt
     assert "<script" not in page.text
     assert "/api/v2/products/bulk-update" in page.text
     assert "idempotency_key_reused" in page.text
+
+
+async def test_every_event_type_has_a_schema_that_the_asyncapi_document_points_at(api: httpx.AsyncClient) -> None:
+    document = (await api.get("/asyncapi.json")).json()
+    messages = document["components"]["messages"]
+    assert messages.keys() == {kind.name for kind in EVENT_TYPES}
+    assert set().union(*(channel["messages"] for channel in document["channels"].values())) == messages.keys()
+    for message in messages.values():
+        answer = await api.get(message["payload"]["$ref"])
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/schema+json"
+        jsonschema_rs.validator_for(answer.json())
+    for unknown in ("/schemas/product.created/99", "/schemas/none/1", "/schemas/product.created/x"):
+        assert (await api.get(unknown)).json()["code"] == "schema_unknown"
+
+
+async def test_a_stored_event_fits_its_schema(api: httpx.AsyncClient, app: App, project: Project) -> None:
+    body = {"sku": "A", "name": "B", "base_price": 1, "dimensions": {"weight_kg": "0.5"}}
+    made = (await api.post("/api/v2/products", json=body)).json()
+    await project()
+    (entry,) = (await api.get(f"/api/v2/products/{made['id']}/history")).json()["items"]
+    schema = (await api.get(f"/schemas/{entry['type']}/{entry['schema']}")).json()
+    jsonschema_rs.validate(schema, entry["data"])
