@@ -11,8 +11,8 @@ RENEW_SHARE = 0.2
 """Renewed after this part of the lease's life."""
 MARGIN_SHARE = 0.3
 """Trusted until this part of the life is left, counted from before the database was asked."""
-CLAIM_SECONDS = 0.2
-"""Between two tries to get the rest of one's share."""
+CLAIM_SECONDS = 0.05
+"""Between two tries to get the rest of one's share, and between two looks at what a share is."""
 
 
 class ShardHolder:
@@ -25,8 +25,13 @@ class ShardHolder:
         self._renew_at = 0.0
         self._claim_at = 0.0
         self._share = 0
+        self._relays = 0
         self._shedding: set[int] = set()
         self.held: dict[int, int] = {}
+
+    @property
+    def ttl(self) -> float:
+        return self._leases.ttl
 
     @property
     def trusted(self) -> bool:
@@ -39,11 +44,23 @@ class ShardHolder:
             return {}
         return {shard: term for shard, term in self.held.items() if shard not in self._shedding}
 
-    async def maintain(self, busy_shards: Callable[[], Collection[int]]) -> bool:
-        """Renew, hand over and claim as time goes by; True when the shards to read have changed."""
+    @property
+    def patience(self) -> float:
+        """For how many seconds what is held can still be relied upon."""
+        return max(self._trusted_until - self._monotonic(), 0.0)
+
+    async def maintain(
+        self, busy_shards: Callable[[], Collection[int]], *, relays: int = 0, free_shards: int = 0
+    ) -> bool:
+        """Renew, hand over and claim as time goes by; True when the shards to read have changed.
+
+        `relays` and `free_shards`, as seen lately, tell early that somebody came or went.
+        """
         now, before = self._monotonic(), self.readable
-        if now >= self._renew_at:
+        told = relays not in (0, self._relays) or free_shards > 0
+        if now >= self._renew_at or (told and now >= self._claim_at):
             await self._renew(now)
+            self._relays = relays
         if self._shedding and not self._shedding.intersection(busy_shards()):
             shed, self._shedding = self._shedding, set()
             self.held = {shard: term for shard, term in self.held.items() if shard not in shed}

@@ -9,25 +9,31 @@ from typing import Final
 
 import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
+from aiokafka.errors import KafkaError
 
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.outbox.leases import Leases
-from infrastructure.outbox.reader import Outbox, statistics
+from infrastructure.outbox.operations import statistics
+from infrastructure.outbox.reader import Outbox
 from infrastructure.postgres.pool import Pool
 from relay.leases import ShardHolder
 from relay.metrics import METRICS, RelayMetrics
-from relay.publisher import Publisher, SendingFailed
+from relay.producer import SendingFailed
+from relay.publisher import Publisher
 from relay.relay import Relay
 
 SHORTEST_NAP: Final = 0.002
 LONGEST_NAP: Final = 0.025
 """Idle polls: an edit passes the relay twice on its way to a shop, so this stays well under a shop's own latency."""
-LONGEST_BACKOFF: Final = 5.0
+SHORTEST_BACKOFF: Final = 0.1
+LONGEST_BACKOFF: Final = 2.0
+"""Shorter than leases last: shards stay where they are while Kafka is away."""
 STATISTICS_SECONDS: Final = 2.0
 ALARM_AGE_SECONDS: Final = 30.0
 ALARM_DEPTH: Final = 100_000
 ALARM_EVERY_SECONDS: Final = 30.0
+
+AWAY: Final = (SendingFailed, KafkaError, OSError)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -39,7 +45,7 @@ async def run_relay(
     *,
     owner: str,
     metrics: RelayMetrics = METRICS,
-    lease_seconds: float = 10.0,
+    lease_seconds: float = 8.0,
 ) -> None:
     """Until `stop`: then what has been read is sent and deleted, and the shards are handed over.
 
@@ -61,53 +67,52 @@ class RelayLoop:
         self._kafka = kafka
         self._metrics = metrics
         self._publisher = Publisher(kafka)
-        self._relay = Relay(outbox, self._publisher, metrics)
-        self._is_open = False
+        self._relay = Relay(outbox, self._publisher, metrics, ttl=holder.ttl)
 
     async def run(self, stop: asyncio.Event) -> None:
-        nap, backoff = SHORTEST_NAP, 0.1
+        nap, backoff = SHORTEST_NAP, SHORTEST_BACKOFF
         while not stop.is_set():
             try:
-                if not self._is_open:
-                    await self._publisher.open()
-                    self._is_open = True
-                if await self._holder.maintain(self._relay.busy_shards):
-                    self._relay.forget()
-                    self._metrics.shards.set(len(self._holder.readable))
-                done = await self._relay.one_pass(self._holder.readable)
-                backoff = 0.1
-            except SendingFailed as error:
-                log.warning("kafka_not_taking_events", reason=str(error), again_in=backoff)
+                done = await self._step()
+            except AWAY as error:
+                log.warning("kafka_not_taking_events", reason=repr(error), again_in=backoff)
                 await self._give_up_producer()
-                await _rest(stop, backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF)
-                continue
-            except (psycopg.Error, PoolTimeout) as error:
+            except psycopg.Error as error:
                 log.warning("database_not_answering", reason=str(error), again_in=backoff)
                 self._relay.forget()
-                await _rest(stop, backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF)
-                continue
-            if done:
-                nap = SHORTEST_NAP
             else:
-                await _rest(stop, nap)
-                nap = min(nap * 1.5, LONGEST_NAP)
+                backoff = SHORTEST_BACKOFF
+                nap = SHORTEST_NAP if done else min(nap * 1.5, LONGEST_NAP)
+                if not done:
+                    await _rest(stop, nap)
+                continue
+            await _rest(stop, backoff)
+            backoff = min(backoff * 2, LONGEST_BACKOFF)
         await self._finish()
+
+    async def _step(self) -> int:
+        seen = self._relay.horizon
+        if await self._holder.maintain(self._relay.busy_shards, relays=seen.relays, free_shards=seen.free_shards):
+            self._relay.forget()
+            self._metrics.shards.set(len(self._holder.readable))
+        if not self._publisher.producer.is_open:
+            await self._publisher.producer.open()
+        return await self._relay.one_pass(self._holder.readable, patience=self._holder.patience)
 
     async def _give_up_producer(self) -> None:
         """A producer that has failed may be out of step for good; a new one starts from what is in the outbox."""
-        self._is_open = False
         self._metrics.rebuilt.inc()
         self._relay.forget()
-        await self._publisher.close()
+        await self._publisher.producer.abandon()
 
     async def _finish(self) -> None:
-        with contextlib.suppress(SendingFailed, psycopg.Error, PoolTimeout):  # it stays in the outbox for the next one
-            while self._is_open and await self._relay.one_pass(self._holder.readable, last=True):
+        with contextlib.suppress(*AWAY, psycopg.Error):  # it stays in the outbox for the next one
+            while self._publisher.producer.is_open and await self._relay.one_pass(
+                self._holder.readable, patience=self._holder.patience, last=True
+            ):
                 pass
-        await self._publisher.close()
-        with contextlib.suppress(psycopg.Error, PoolTimeout):  # leases end by themselves
+        await self._publisher.producer.abandon()
+        with contextlib.suppress(psycopg.Error):  # leases end by themselves
             await self._holder.leave()
 
 
@@ -120,7 +125,7 @@ async def _watch(pool: Pool, metrics: RelayMetrics, stop: asyncio.Event) -> None
     """Tell how much waits, and raise the alarm while it is too much."""
     alarmed_at = 0.0
     while not stop.is_set():
-        with contextlib.suppress(psycopg.Error, PoolTimeout):  # the loop tells of it
+        with contextlib.suppress(psycopg.Error):  # the loop tells of it
             found = await statistics(pool)
             metrics.depth.set(found.depth)
             metrics.age.set(found.oldest_age_seconds)

@@ -1,19 +1,17 @@
 """Sends rows to Kafka in order per key: one batch per partition at a time, on one idempotent producer.
 
 A batch names its partition; one that does not would be scattered. What Kafka refuses for good is told from what may
-succeed later: the first parks a key, the second makes the relay try again.
+succeed later: the first parks a key, the second makes the relay try again with a new producer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    CorruptRecordException,
     InvalidTimestampError,
     KafkaError,
     MessageSizeTooLargeError,
@@ -21,164 +19,131 @@ from aiokafka.errors import (
 )
 from msgspec import Struct
 
-from domain.errors import SyncStoreError
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.kafka.cloudevents import headers_of
+from infrastructure.kafka.cloudevents import Header, headers_from
+from infrastructure.kafka.partitions import partition_of
 from infrastructure.outbox.reader import Pending, Refused
-from relay.routing import partition_of, topic_of
+from relay.producer import Producer, SendingFailed
+from relay.routing import topic_of
 
-BATCH_BYTES: Final = 900 * 1024
-"""Just under the largest batch a broker takes by default."""
-REQUEST_MILLISECONDS: Final = 8_000
-FOR_GOOD: Final = (
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    CorruptRecordException,
-    InvalidTimestampError,
-)
+REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError)
+"""Said of what a record is, not of how the cluster is at present."""
 
 Partition = tuple[str, int]
 
 
-class SendingFailed(SyncStoreError):
-    """Kafka could not be reached, or the producer has to be built anew. What was not acknowledged is read again."""
+class Batch(Struct):
+    builder: Any
+    rows: list[Pending]
 
 
-class Published(Struct, frozen=True):
-    acknowledged: list[Pending]
-    refused: list[Refused]
+class Published(Struct):
+    """What became of rows. Those in neither list were not sent, or nothing is known of them: `failure` says why."""
+
+    acknowledged: list[Pending] = []
+    refused: list[Refused] = []
     """To be parked: rows that Kafka will never take, and those of their keys behind them."""
-    left: list[Pending]
-    """For which there was no room in this batch; they stay where they are."""
+    failure: Exception | None = None
+
+    def raise_failure(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
 
 class Publisher:
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
-        self._producer: Any = None
-        self._partitions: dict[str, int] = {}
+        self.producer = Producer(kafka)
 
-    async def open(self) -> None:
-        """Raises SendingFailed."""
-        producer = AIOKafkaProducer(
-            **self._kafka.client_options(),
-            client_id="syncstore-relay",
-            enable_idempotence=True,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=BATCH_BYTES * 2,
-            request_timeout_ms=REQUEST_MILLISECONDS,
-            linger_ms=0,
-        )
-        try:
-            await producer.start()
-        except (KafkaError, OSError) as error:
-            await producer.stop()
-            raise SendingFailed(f"Kafka at {self._kafka.bootstrap}: {error!r}") from error
-        self._producer = producer
-        self._partitions = {}
+    async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
+        """Rows in order; waits for their acknowledgements, at most `patience` seconds.
 
-    async def close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                async with asyncio.timeout(5):
-                    await producer.stop()
-            except (TimeoutError, KafkaError):
-                return  # it is given up; what it had not delivered is still in the outbox
-
-    async def publish(self, rows: Sequence[Pending]) -> Published:
-        """Rows in order; waits for their acknowledgements.
-
-        Raises SendingFailed.
+        Afterwards nothing of them is on its way: what was not acknowledged in time goes down with the producer.
         """
-        refused: list[Refused] = []
-        left: list[Pending] = []
-        sent: dict[Partition, list[Pending]] = defaultdict(list)
-        batches: dict[Partition, Any] = {}
-        full: set[Partition] = set()
-        refused_keys: set[str] = set()
-        for row in rows:
-            if row.partition_key in refused_keys:
-                refused.append(Refused(row, None))
-                continue
-            topic = topic_of(row.stream_id)
-            if topic is None:
-                refused_keys.add(row.partition_key)
-                refused.append(Refused(row, f"no topic carries streams like {row.stream_id!r}"))
-                continue
-            key = row.partition_key.encode()
-            where = (topic, partition_of(key, await self._count(topic)))
-            if where in full:
-                left.append(row)
-                continue
-            batch = batches.get(where)
-            if batch is None:
-                batch = batches[where] = self._producer.create_batch()
-            if batch.append(key=key, value=row.data, timestamp=None, headers=headers_of(row)) is not None:
-                sent[where].append(row)
-            elif sent[where]:
-                full.add(where)
-                left.append(row)
-            else:
-                refused_keys.add(row.partition_key)
-                refused.append(Refused(row, f"larger than the {BATCH_BYTES} bytes that are sent"))
-        acknowledged = await self._send(batches, sent, refused)
-        return Published(acknowledged, refused, left)
-
-    async def _send(
-        self, batches: dict[Partition, Any], sent: dict[Partition, list[Pending]], refused: list[Refused]
-    ) -> list[Pending]:
-        chosen = [where for where in batches if sent[where]]
+        published = Published(acknowledged=[], refused=[])
         try:
-            for where in chosen:
-                batches[where].close()
-            pending = [
-                await self._producer.send_batch(batches[where], where[0], partition=where[1]) for where in chosen
-            ]
-        except (KafkaError, OSError) as error:
-            raise SendingFailed(repr(error)) from error
-        results = await asyncio.gather(*pending, return_exceptions=True)
-        acknowledged: list[Pending] = []
-        for where, result in zip(chosen, results, strict=True):
-            if not isinstance(result, BaseException):
-                acknowledged += sent[where]
-            elif isinstance(result, FOR_GOOD):
-                acknowledged += await self._one_by_one(where, sent[where], refused)
-            elif isinstance(result, KafkaError | OSError):
-                raise SendingFailed(repr(result)) from result
-            else:
-                raise result
-        return acknowledged
+            async with asyncio.timeout(patience):
+                batches = await self._batches(rows, published)
+                sent = [self._send(partition, parts, published) for partition, parts in batches.items()]
+                outcomes = await asyncio.gather(*sent, return_exceptions=True)
+                for outcome in outcomes:
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                for partition, left in zip(batches, outcomes, strict=True):
+                    await self._one_by_one(partition, left, published)  # type: ignore[arg-type]  # no exception is left
+        except (KafkaError, OSError, SendingFailed) as error:  # TimeoutError is an OSError
+            published.failure = error
+            await self.producer.abandon()
+        return published
 
-    async def _one_by_one(self, where: Partition, rows: Sequence[Pending], refused: list[Refused]) -> list[Pending]:
-        """A batch was refused as a whole, so none of it is there: find out which of its rows are to blame."""
-        acknowledged: list[Pending] = []
-        refused_keys: set[str] = set()
+    async def _batches(self, rows: Sequence[Pending], published: Published) -> dict[Partition, list[Batch]]:
+        batches: dict[Partition, list[Batch]] = {}
+        nowhere: set[bytes] = set()
+        counts: dict[str, int] = {}
+        now = int(time.time() * 1000)
+        for row in rows:
+            key, topic = row.partition_key, topic_of(row.stream_id)
+            if topic is None or key in nowhere:
+                reason = None if key in nowhere else f"no topic carries streams like {row.stream_id.decode()!r}"
+                nowhere.add(key)
+                published.refused.append(Refused(row, reason))
+                continue
+            if topic not in counts:
+                counts[topic] = await self.producer.partitions(topic)
+            where = (topic, partition_of(key, counts[topic]))
+            headers = headers_of(row)
+            parts = batches.get(where)
+            if parts is None:
+                parts = batches[where] = [Batch(self.producer.batch(), [])]
+            batch = parts[-1]
+            if batch.builder.append(timestamp=now, key=key, value=row.data, headers=headers) is None:
+                batch = Batch(self.producer.batch(), [])
+                parts.append(batch)
+                # The first record of a batch is taken whatever its size; whether Kafka takes it is for Kafka to say.
+                batch.builder.append(timestamp=now, key=key, value=row.data, headers=headers)
+            batch.rows.append(row)
+        return batches
+
+    async def _send(self, partition: Partition, batches: Sequence[Batch], published: Published) -> list[Pending]:
+        """One after the other; from a refused one on, the rows are answered that are not there."""
+        for number, batch in enumerate(batches):
+            try:
+                await (await self._queue(partition, batch.builder))
+            except REFUSED:
+                return [row for part in batches[number:] for row in part.rows]
+            published.acknowledged += batch.rows
+        return []
+
+    async def _one_by_one(self, partition: Partition, rows: Sequence[Pending], published: Published) -> None:
+        """A batch was refused as a whole: find out which of its rows are to blame.
+
+        A producer that was refused has counted on nevertheless, and Kafka would take nothing more from it for that
+        partition: each refusal costs a new one.
+        """
+        if rows:
+            await self.producer.renew()
+        refused_keys: set[bytes] = set()
         for row in rows:
             if row.partition_key in refused_keys:
-                refused.append(Refused(row, None))
+                published.refused.append(Refused(row, None))
                 continue
-            batch = self._producer.create_batch()
-            batch.append(key=row.partition_key.encode(), value=row.data, timestamp=None, headers=headers_of(row))
-            batch.close()
+            builder = self.producer.batch()
+            builder.append(
+                timestamp=int(time.time() * 1000), key=row.partition_key, value=row.data, headers=headers_of(row)
+            )
             try:
-                await (await self._producer.send_batch(batch, where[0], partition=where[1]))
-            except FOR_GOOD as error:
+                await (await self._queue(partition, builder))
+            except REFUSED as error:
                 refused_keys.add(row.partition_key)
-                refused.append(Refused(row, f"{type(error).__name__}: Kafka does not take it"))
-            except (KafkaError, OSError) as error:
-                raise SendingFailed(repr(error)) from error
+                published.refused.append(Refused(row, f"{type(error).__name__}: Kafka does not take it"))
+                await self.producer.renew()
             else:
-                acknowledged.append(row)
-        return acknowledged
+                published.acknowledged.append(row)
 
-    async def _count(self, topic: str) -> int:
-        count = self._partitions.get(topic)
-        if count is None:
-            try:
-                async with asyncio.timeout(REQUEST_MILLISECONDS / 1000):
-                    count = len(await self._producer.partitions_for(topic))
-            except (KafkaError, OSError, TimeoutError) as error:
-                raise SendingFailed(f"{topic}: {error!r}; is it there? See: syncstore topics") from error
-            self._partitions[topic] = count
-        return count
+    async def _queue(self, partition: Partition, builder: Any) -> Awaitable[Any]:
+        builder.close()
+        return await self.producer.send(builder, *partition)
+
+
+def headers_of(row: Pending) -> list[Header]:
+    (position, _, _, _, _, _, type_, schema, org, actor, event_id, stream, version, at, stored, why, cause, batch) = row
+    return headers_from(type_, schema, org, actor, event_id, stream, version, position, at, stored, why, cause, batch)

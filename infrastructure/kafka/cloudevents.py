@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from domain.errors import SyncStoreError
@@ -23,71 +23,69 @@ class UnreadableRecord(SyncStoreError):
     """A record whose headers are not those of a SyncStore event."""
 
 
-class Fact(Protocol):
-    """An event, or a row of one: ids may be UUIDs or their text."""
-
-    @property
-    def position(self) -> int: ...
-    @property
-    def org_id(self) -> str: ...
-    @property
-    def stream_id(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def event_id(self) -> UUID | str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def schema(self) -> int: ...
-    @property
-    def occurred_at(self) -> datetime: ...
-    @property
-    def recorded_at(self) -> datetime: ...
-    @property
-    def actor(self) -> str: ...
-    @property
-    def correlation_id(self) -> UUID | str: ...
-    @property
-    def causation_id(self) -> UUID | str | None: ...
-    @property
-    def batch_id(self) -> UUID | str | None: ...
+def headers_of(event: RecordedEvent) -> list[Header]:
+    """All but the value and the key."""
+    return headers_from(
+        event.type.encode(),
+        event.schema,
+        event.org_id.encode(),
+        event.actor.encode(),
+        str(event.event_id).encode(),
+        event.stream_id.encode(),
+        event.version,
+        event.position,
+        f'"{event.occurred_at.isoformat()}"'.encode(),
+        f'"{event.recorded_at.isoformat()}"'.encode(),
+        str(event.correlation_id).encode(),
+        str(event.causation_id).encode() if event.causation_id else None,
+        str(event.batch_id).encode() if event.batch_id else None,
+    )
 
 
-def headers_of(event: Fact) -> list[Header]:
-    """All but the value and the key. On the relay's hot path: what recurs is made once."""
+def headers_from(
+    type_: bytes,
+    schema: int,
+    org_id: bytes,
+    actor: bytes,
+    event_id: bytes,
+    stream_id: bytes,
+    version: int,
+    position: int,
+    occurred_at: bytes,
+    recorded_at: bytes,
+    correlation_id: bytes,
+    causation_id: bytes | None,
+    batch_id: bytes | None,
+) -> list[Header]:
+    """The same from bytes as the database sends them, times as JSON. What recurs is made once."""
     headers = [
-        *_of_type(event.type, event.schema, event.org_id, event.actor),
-        ("ce_id", str(event.event_id).encode()),
-        ("ce_subject", event.stream_id.encode()),
-        ("ce_sequence", b"%d" % event.version),
-        ("ce_position", b"%d" % event.position),
-        ("ce_time", _time(event.occurred_at)),
-        ("ce_recordedtime", _time(event.recorded_at)),
-        ("ce_correlationid", str(event.correlation_id).encode()),
+        *_recurring(type_, schema, org_id, actor),
+        ("ce_id", event_id),
+        ("ce_subject", stream_id),
+        ("ce_sequence", b"%d" % version),
+        ("ce_position", b"%d" % position),
+        ("ce_time", occurred_at[1:-1]),
+        ("ce_recordedtime", recorded_at[1:-1]),
+        ("ce_correlationid", correlation_id),
     ]
-    if event.causation_id is not None:
-        headers.append(("ce_causationid", str(event.causation_id).encode()))
-    if event.batch_id is not None:
-        headers.append(("ce_batchid", str(event.batch_id).encode()))
+    if causation_id is not None:
+        headers.append(("ce_causationid", causation_id))
+    if batch_id is not None:
+        headers.append(("ce_batchid", batch_id))
     return headers
 
 
 @lru_cache(maxsize=10_000)
-def _of_type(name: str, schema: int, org_id: str, actor: str) -> tuple[Header, ...]:
+def _recurring(type_: bytes, schema: int, org_id: bytes, actor: bytes) -> tuple[Header, ...]:
     return (
         _SPEC,
         _JSON,
-        ("ce_type", name.encode()),
-        ("ce_dataschema", f"urn:syncstore:{name}:{schema}".encode()),
-        ("ce_source", f"/syncstore/{org_id}".encode()),
-        ("ce_org", org_id.encode()),
-        ("ce_actor", actor.encode()),
+        ("ce_type", type_),
+        ("ce_dataschema", b"urn:syncstore:%b:%d" % (type_, schema)),
+        ("ce_source", b"/syncstore/" + org_id),
+        ("ce_org", org_id),
+        ("ce_actor", actor),
     )
-
-
-def _time(moment: datetime) -> bytes:
-    return moment.isoformat().encode()
 
 
 def read(key: bytes | None, value: bytes, headers: Sequence[Header]) -> RecordedEvent:

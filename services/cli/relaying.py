@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import click
 
-from infrastructure.outbox import reader
+from infrastructure.outbox import operations
 from infrastructure.outbox.leases import Leases
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from services import bootstrap
@@ -40,7 +40,7 @@ def _with_pool(question: Callable[[Pool], Awaitable[T]]) -> T:
 @relay.command()
 def status() -> None:
     """How many events wait, for how long, and who holds which share of the shards."""
-    found = _with_pool(reader.statistics)
+    found = _with_pool(operations.statistics)
     click.echo(f"waiting   {found.depth} events, the oldest for {found.oldest_age_seconds:.1f} s")
     click.echo(f"parked    {found.parked} events")
     owners = _with_pool(lambda pool: Leases(pool, "").owners())
@@ -53,7 +53,7 @@ def status() -> None:
 @relay.command()
 def parked() -> None:
     """Keys that wait for you, with the reason."""
-    keys = _with_pool(reader.parked)
+    keys = _with_pool(operations.parked)
     for key in keys:
         click.echo(
             f"{key.key}  {key.events} events from position {key.first_position}, since {key.since:%Y-%m-%d %H:%M:%S} "
@@ -67,7 +67,7 @@ def parked() -> None:
 @click.argument("key")
 def release(key: str) -> None:
     """Try a parked key again, in order."""
-    click.echo(f"{_with_pool(lambda pool: reader.release(pool, key))} events are on their way again")
+    click.echo(f"{_with_pool(lambda pool: operations.release(pool, key))} events are on their way again")
 
 
 @relay.command()
@@ -76,4 +76,5 @@ def release(key: str) -> None:
 @click.option("--by", default="operator", show_default=True)
 def drop(key: str, reason: str, by: str) -> None:
     """Give up the refused event of a key; those behind it flow again. Consumers will see the gap."""
-    click.echo(f"{_with_pool(lambda pool: reader.drop(pool, key, reason=reason, by=by))} event is given up")
+    freed = _with_pool(lambda pool: operations.drop(pool, key, reason=reason, by=by))
+    click.echo(f"given up; {freed} events behind it are on their way again")
