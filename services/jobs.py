@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
@@ -20,7 +20,7 @@ IDLE_SECONDS: Final = 1.0
 
 Work = Callable[[App, str, Job], Awaitable[None]]
 
-WORK: Final[Mapping[str, Work]] = {"bulk_update": bulk_update, "import": import_file}
+WORK: Final[dict[str, Work]] = {"bulk_update": bulk_update, "import": import_file}
 
 log: Final = structlog.get_logger()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from infrastructure.jobs.jobs import Jobs
 from infrastructure.postgres.pool import Pool
 from services import bulk_job
 from services.app import App
-from services.jobs import do_one
+from services.jobs import WORK, do_one, run_jobs
 from tests.services.api.test_products import created
 
 CSV = b"sku,name,base_price,stock\nKOPI,Kopi Gayo,85000,11\nTEH,Teh Melati,x,3\n"
@@ -73,6 +74,41 @@ async def test_a_job_is_resumed_by_another_process_after_a_crash(
     done = await job(api, answer)
     assert (done["state"], done["counts"]) == ("finished", {"done": 4})
     assert [item["version"] for item in done["items"]] == [2, 2, 2, 2]
+
+
+async def test_jobs_are_done_as_they_come_until_the_process_is_told_to_stop(api: httpx.AsyncClient, app: App) -> None:
+    await created(api, sku="A")
+    stop = asyncio.Event()
+    working = asyncio.create_task(run_jobs(app, stop))
+    answer = await api.post(BULK, json={"items": [{"sku": "A", "changes": {"base_price": 1500}}]})
+    async with asyncio.timeout(20):
+        while (await job(api, answer))["state"] != "finished":
+            await asyncio.sleep(0.01)
+        stop.set()
+        await working
+
+
+async def test_a_job_that_is_interrupted_is_free_for_the_next_process_at_once(
+    api: httpx.AsyncClient, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await created(api, sku="A")
+    answer = await api.post(BULK, json={"items": [{"sku": "A", "changes": {"base_price": 1500}}]})
+    begun = asyncio.Event()
+
+    async def endless(*_: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setitem(WORK, "bulk_update", endless)
+    stop = asyncio.Event()
+    working = asyncio.create_task(run_jobs(app, stop))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        stop.set()
+        await working
+    monkeypatch.undo()
+    assert await do_one(app)
+    assert (await job(api, answer))["state"] == "finished"
 
 
 async def test_a_cancelled_job_begins_nothing_more(api: httpx.AsyncClient, app: App) -> None:
