@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx
 
 from domain.errors import SyncStoreError
+
+PATIENCE: Final = 20
+"""How often a read is tried."""
 
 
 class UnexpectedAnswer(SyncStoreError):
@@ -21,7 +25,13 @@ class Api:
     http: httpx.AsyncClient
 
     async def get(self, path: str, **query: Any) -> Any:
-        return _body(await self.http.get(path, params=query))
+        """Asked again as Retry-After says while the API is not ready to answer."""
+        for _ in range(PATIENCE):
+            answer = await self.http.get(path, params=query)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
+        return _body(answer)
 
     async def command(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """Under an idempotency key, so that a repetition is harmless."""

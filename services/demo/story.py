@@ -70,11 +70,9 @@ class Story:
         started = time.monotonic()
 
         async def synced() -> bool:
-            shop = await self._shop()
-            self.say(
-                f"\rpush          {shop['linked']} of {len(products)} listings at the shop, {shop['behind']} behind"
-            )
-            return bool(shop["linked"] >= len(products) and shop["behind"] == 0)
+            linked, waiting = await self._at_shop()
+            self.say(f"\rpush          {linked} of {len(products)} listings at the shop, {waiting} wait for their turn")
+            return linked >= len(products) and waiting == 0
 
         await _until(synced, 240, "every listing to be at the shop", every=1.0)
         seconds = time.monotonic() - started
@@ -191,10 +189,11 @@ class Story:
         self.checks.equal("changes at the shop seen on BTK-PRG", len(observed), 1)
         self.say(f"echoes        {state['delivered_pushes']} notifications delivered; only the hand-made edits counted")
 
-    async def _shop(self) -> Any:
+    async def _at_shop(self) -> tuple[int, int]:
+        """Listings that are items at the shop, and listings that wait for a push."""
         status = await self.api.get("/api/v2/sync/status")
         shops = [one for one in status["connections"] if one["connection_id"] == CONNECTION]
-        return shops[0] if shops else {"linked": 0, "behind": 1}
+        return (shops[0]["linked"] if shops else 0), status["waiting"]
 
     async def _events(self, product_id: str, kind: str) -> list[Any]:
         page = await self.api.get(f"/api/v2/products/{product_id}/history", type=kind, limit=50)
