@@ -111,6 +111,7 @@ class RelayLoop:
                 self._holder.readable, patience=self._holder.patience, last=True
             ):
                 pass
+            await self._relay.settled()
         await self._publisher.producer.abandon()
         with contextlib.suppress(psycopg.Error):  # leases end by themselves
             await self._holder.leave()

@@ -29,6 +29,9 @@ from relay.routing import topic_of
 REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError)
 """Said of what a record is, not of how the cluster is at present."""
 
+YIELD_ROWS: Final = 250
+"""So often other tasks get their turn while batches are made: the next read, above all."""
+
 Partition = tuple[str, int]
 
 
@@ -80,7 +83,9 @@ class Publisher:
         nowhere: set[bytes] = set()
         counts: dict[str, int] = {}
         now = int(time.time() * 1000)
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number % YIELD_ROWS == YIELD_ROWS - 1:
+                await asyncio.sleep(0)
             key, topic = row.partition_key, topic_of(row.stream_id)
             if topic is None or key in nowhere:
                 reason = None if key in nowhere else f"no topic carries streams like {row.stream_id.decode()!r}"

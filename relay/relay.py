@@ -1,7 +1,7 @@
 """One relay: reads what is pending, sends it, deletes what Kafka has acknowledged. Moves bytes, decides nothing.
 
-While one batch waits for its acknowledgements the next is read; it is sent only when they have come, so that no later
-event of a key is on its way while it is open whether the earlier one was taken.
+While one batch waits for its acknowledgements the one before is deleted and the next is read; this is sent only when
+they have come, so that no later event of a key is on its way while it is open whether the earlier one was taken.
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ class Relay:
         self._swept_at = self._looked_at = 0.0
         self._under_way: list[Pending] = []
         self._next: list[Pending] = []
+        self._deleting: asyncio.Task[None] | None = None
+        self._deleted: list[Pending] = []
         self.horizon = Horizon(0, (), 0, 0, 0)
         """As it was seen last."""
 
     def busy_shards(self) -> set[int]:
         """Shards of which rows have been read and not yet deleted."""
-        return {row.shard for row in (*self._next, *self._under_way)}
+        return {row.shard for row in (*self._next, *self._under_way, *self._deleted)}
 
     async def one_pass(self, shards: Mapping[int, int], *, patience: float, last: bool = False) -> int:
         """Send what was read, read on meanwhile (not in the `last` pass), delete; how many were acknowledged.
@@ -69,6 +71,7 @@ class Relay:
                 rows = await self._without_parked(rows, shards)
             self._under_way = rows
             if not rows:
+                await self.settled()
                 return 0
             started = self._monotonic()
             publishing = asyncio.create_task(self._publisher.publish(rows, patience=patience))
@@ -84,6 +87,8 @@ class Relay:
                 raise
             self._metrics.pass_seconds.observe(self._monotonic() - started)
             await self._settle(published, shards)
+            if published.failure is not None or published.refused:
+                await self.settled()
             published.raise_failure()
             return len(published.acknowledged)
         except BaseException:
@@ -101,11 +106,6 @@ class Relay:
         if not shards:
             return []
         now = self._monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
-            self.horizon = await self._outbox.horizon(self._ttl)
-            self._mark.look(self.horizon.given_out, self.horizon.appenders)
-            self._notice(self.horizon.rewinds)
         if now - self._swept_at >= SWEEP_SECONDS:
             self._swept_at = now
             self._mark.rewind()
@@ -115,8 +115,11 @@ class Relay:
             rows = await self._pending(shards)
         full = len(rows) == self._batch
         self._mark.read(rows[-1].position if full else None)
-        if full:
-            self._looked_at = 0.0
+        if full or now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            self.horizon = await self._outbox.horizon(self._ttl)
+            self._mark.look(self.horizon.given_out, self.horizon.appenders)
+            self._notice(self.horizon.rewinds)
         return rows
 
     def _notice(self, rewinds: int) -> bool:
@@ -128,20 +131,33 @@ class Relay:
         return True
 
     async def _pending(self, shards: Mapping[int, int]) -> list[Pending]:
-        under_way = [row.position for row in self._under_way if row.position > self._mark.position]
-        return await self._outbox.pending(
-            low=self._mark.position, shards=shards, under_way=under_way, limit=self._batch
-        )
+        low = self._mark.position
+        under_way = [row.position for row in (*self._deleted, *self._under_way) if row.position > low]
+        return await self._outbox.pending(low=low, shards=shards, under_way=under_way, limit=self._batch)
 
     async def _settle(self, published: Published, shards: Mapping[int, int]) -> None:
+        await self.settled()
         if published.acknowledged:
-            deleted = await self._outbox.delete(published.acknowledged, shards)
             self._metrics.published.inc(len(published.acknowledged))
-            if deleted < len(published.acknowledged):
-                self._metrics.not_deleted.inc(len(published.acknowledged) - deleted)
-                log.warning("relay_lost_shards", acknowledged=len(published.acknowledged), deleted=deleted)
+            self._deleted = published.acknowledged
+            self._deleting = asyncio.create_task(self._delete(published.acknowledged, dict(shards)))
         if published.refused:
             await self._park(published.refused, shards)
+
+    async def settled(self) -> None:
+        """Wait until what was acknowledged is deleted. Raises what the database raised."""
+        deleting, self._deleting = self._deleting, None
+        try:
+            if deleting is not None:
+                await deleting
+        finally:
+            self._deleted = []
+
+    async def _delete(self, rows: Sequence[Pending], shards: Mapping[int, int]) -> None:
+        deleted = await self._outbox.delete(rows, shards)
+        if deleted < len(rows):
+            self._metrics.not_deleted.inc(len(rows) - deleted)
+            log.warning("relay_lost_shards", acknowledged=len(rows), deleted=deleted)
 
     async def _without_parked(self, rows: Sequence[Pending], shards: Mapping[int, int]) -> list[Pending]:
         """What comes behind a parked event waits with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -79,7 +79,7 @@ class Outbox:
                 cursor.adapters.register_loader(name, ByteaBinaryLoader)
             await cursor.execute(
                 SQL["pending"],
-                {"low": low, "shards": list(shards), "under_way": list(under_way), "limit": limit},
+                {"low": low, "shards": list(shards), "under_way": _bigints(under_way), "limit": limit},
                 # With many under way, PostgreSQL looks them up in a hash only when it plans with the values at hand.
                 prepare=len(under_way) < 100,
             )
@@ -91,12 +91,11 @@ class Outbox:
             cursor = await connection.execute(
                 SQL["delete_acknowledged"],
                 {
-                    "positions": [row.position for row in rows],
+                    "positions": _bigints(row.position for row in rows),
                     "shards": list(terms),
                     "terms": list(terms.values()),
                     "owner": self._owner,
                 },
-                binary=True,
             )
             return cursor.rowcount
 
@@ -115,3 +114,8 @@ class Outbox:
                 },
             )
             return cursor.rowcount
+
+
+def _bigints(numbers: Iterable[int]) -> str:
+    """An array as PostgreSQL reads it; a list of thousands would be adapted number by number."""
+    return "{" + ",".join(map(str, numbers)) + "}"

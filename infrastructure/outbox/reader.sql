@@ -37,7 +37,7 @@ order by o.position;
 delete from outbox o
 using unnest(%(shards)s::smallint[], %(terms)s::bigint[]) as read_under (shard, term), relay_leases l,
     (select set_config('synchronous_commit', 'off', true)) relaxed
-where o.position = any (%(positions)s) and o.shard = read_under.shard
+where o.position = any (%(positions)s::bigint[]) and o.shard = read_under.shard
     and l.shard = read_under.shard and l.term = read_under.term and l.owner = %(owner)s;
 
 -- name: park

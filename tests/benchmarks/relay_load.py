@@ -21,7 +21,8 @@ with made as (
         json_build_object('old', json_build_object('description', 'Kemeja batik tulis dari Solo'),
             'new', json_build_object('description', repeat('Bahan katun halus, nyaman. ', 8) || n)),
         now(), 'user:rina', gen_random_uuid(), gen_random_uuid(), null
-    from generate_series(1, 10) v, (select n, md5(%(salt)s || n)::uuid::text as id from generate_series(1, %(keys)s) n) p
+    from generate_series(1, 10) v,
+        (select n, md5(%(salt)s || n)::uuid::text as id from generate_series(1, %(keys)s) n) p
     order by v, n
     returning position, partition_key
 ), numbered as (
