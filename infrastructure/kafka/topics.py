@@ -6,6 +6,7 @@ within each and in the same partition of all.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +16,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
+from domain.errors import SyncStoreError
 from infrastructure.kafka.client import KafkaSettings, reaching
 
 PRODUCT: Final = "syncstore.product"
@@ -24,6 +26,12 @@ CONNECTION: Final = "syncstore.connection"
 PRODUCT_STATE: Final = "syncstore.product-state"
 
 PARTITIONS: Final = 12
+
+SETTLE_SECONDS: Final = 15.0
+
+
+class TopicRefused(SyncStoreError):
+    """Kafka answers, and does not make the topic: too many replicas for its brokers, no right to, ..."""
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -75,19 +83,17 @@ async def create_or_check(
 ) -> list[TopicReport]:
     """Create what is missing and say how the rest differs from the table. Nothing that exists is changed.
 
-    Raises KafkaUnavailable.
+    Raises KafkaUnavailable, TopicRefused.
     """
     with reaching(kafka):
         admin = AIOKafkaAdminClient(**kafka.client_options())
         await admin.start()
         try:
             created = await _create_missing(admin, partitions, replication_factor)
-            known = {topic["topic"]: topic for topic in await admin.describe_topics([one.name for one in TABLE])}
+            async with asyncio.timeout(SETTLE_SECONDS):
+                counts = await _partitions(admin)
             configs = await _configs(admin)
-            return [
-                _report(topic, len(known[topic.name]["partitions"]), configs[topic.name], partitions, created)
-                for topic in TABLE
-            ]
+            return [_report(topic, counts[topic.name], configs[topic.name], partitions, created) for topic in TABLE]
         finally:
             await admin.close()
 
@@ -108,11 +114,24 @@ async def _create_missing(admin: Any, partitions: int, replication_factor: int) 
             for topic in missing
         ]
     )
-    for entry in answer.topic_errors:
-        error = for_code(entry[1])
-        if entry[1] and error is not TopicAlreadyExistsError:
-            raise error(f"{entry[0]}: {entry[2] if len(entry) > 2 else ''}")
-    return {topic.name for topic in missing}
+    created = set()
+    for name, code, *message in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicRefused(f"Kafka does not make the topic {name}: {error.__name__}: {' '.join(map(str, message))}")
+        if not code:
+            created.add(name)
+    return created
+
+
+async def _partitions(admin: Any) -> dict[str, int]:
+    """How many each topic has, when every one has a leader: a broker learns of a new topic after it was made."""
+    while True:
+        described = await admin.describe_topics([topic.name for topic in TABLE])
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+        if counts.keys() >= {topic.name for topic in TABLE} and all(counts.values()):
+            return counts
+        await asyncio.sleep(0.05)
 
 
 async def _configs(admin: Any) -> dict[str, dict[str, str]]:
