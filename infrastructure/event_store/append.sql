@@ -3,13 +3,13 @@
 select command, outcome, stream_version, last_position, stored_fingerprint, stored_response, claim_kind, claim_value,
     claim_owner
 from append_commands(
-    %(org_id)s::text,
-    %(streams)s::text[], %(partition_keys)s::text[], %(shards)s::smallint[], %(expected)s::integer[],
-    %(events)s::integer[],
-    %(keys)s::text[], %(fingerprints)s::bytea[], %(responses)s::bytea[],
-    %(e_command)s::integer[], %(e_ids)s::uuid[], %(e_types)s::text[], %(e_schemas)s::smallint[], %(e_data)s::text[],
-    %(e_occurred_at)s::timestamptz[], %(e_actors)s::text[], %(e_correlations)s::uuid[], %(e_causations)s::uuid[],
-    %(e_batches)s::uuid[],
-    %(c_command)s::integer[], %(c_kinds)s::text[], %(c_values)s::text[],
-    %(r_command)s::integer[], %(r_kinds)s::text[], %(r_values)s::text[]
+    %(org_id)b::text,
+    %(streams)b::text[], %(expected)b::integer[], %(versions)b::integer[],
+    %(keys)b::text[], %(fingerprints)b::bytea[], %(responses)b::bytea[],
+    %(e_command)b::integer[], %(e_streams)b::text[], %(e_versions)b::integer[], %(e_partition_keys)b::text[],
+    %(e_shards)b::smallint[], %(e_ids)b::uuid[], %(e_types)b::text[], %(e_schemas)b::smallint[], %(e_data)b::text[],
+    %(e_occurred_at)b::timestamptz[], %(e_actors)b::text[], %(e_correlations)b::uuid[], %(e_causations)b::uuid[],
+    %(e_batches)b::uuid[],
+    %(c_command)b::integer[], %(c_streams)b::text[], %(c_kinds)b::text[], %(c_values)b::text[],
+    %(r_command)b::integer[], %(r_streams)b::text[], %(r_kinds)b::text[], %(r_values)b::text[]
 );

@@ -1,7 +1,8 @@
 """Commands of concurrent callers share a statement: what waits while one is in flight rides in the next.
 
-There is no timer, so a lone caller waits for nobody. A rider that gives up leaves the statement as it is; an error of
-the statement reaches each of its riders.
+There is no timer, so a lone caller waits for nobody. A rider that gives up leaves the statement as it is. When the
+database cannot be reached, each rider learns it; when it refuses the statement, each command is sent again by itself,
+so that only the one that is at fault fails.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from domain.messages import Append, Outcome
+from infrastructure.event_store.statement import marks, size
+from infrastructure.postgres.errors import DatabaseUnavailable
 
 MOST_RIDERS: Final = 256
+MOST_BYTES: Final = 2 * 1024 * 1024
+"""Of one statement; a single command may be larger."""
 
 Send = Callable[[str, Sequence[Append]], Awaitable[Sequence[Outcome]]]
 Rider = tuple[Append, "asyncio.Future[Outcome]"]
@@ -22,9 +27,10 @@ Rider = tuple[Append, "asyncio.Future[Outcome]"]
 class Grouping:
     """One queue per organisation, one statement of it in flight at a time."""
 
-    def __init__(self, send: Send, *, most: int = MOST_RIDERS) -> None:
+    def __init__(self, send: Send, *, most: int = MOST_RIDERS, most_bytes: int = MOST_BYTES) -> None:
         self._send = send
         self._most = most
+        self._most_bytes = most_bytes
         self._waiting: dict[str, deque[Rider]] = {}
         self._drivers: dict[str, asyncio.Task[None]] = {}
 
@@ -39,56 +45,58 @@ class Grouping:
         waiting = self._waiting[org_id]
         try:
             while waiting:
-                await self._carry(org_id, _board(waiting, self._most))
+                await self._carry(org_id, self._board(waiting))
         finally:
             # No await since the queue was seen empty: nobody has joined in between. Only a stop leaves some behind.
             _refuse(waiting, ConnectionAbortedError("the event store is closing; nothing was stored"))
             del self._drivers[org_id], self._waiting[org_id]
 
     async def _carry(self, org_id: str, riders: Sequence[Rider]) -> None:
+        if not riders:
+            return
         try:
             results = await self._send(org_id, [append for append, _ in riders])
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is the riders' to handle
+        except DatabaseUnavailable as error:
             _refuse(riders, error)
-            return
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the one rider's to handle
+            if len(riders) == 1:
+                _refuse(riders, error)
+            else:
+                for rider in riders:
+                    await self._carry(org_id, [rider])
         except BaseException:
             _refuse(
                 riders, ConnectionAbortedError("the event store is closing; what became of this append is not known")
             )
             raise
-        for (_, seat), result in zip(riders, results, strict=True):
-            if not seat.done():
-                seat.set_result(result)
+        else:
+            for (_, seat), result in zip(riders, results, strict=True):
+                if not seat.done():
+                    seat.set_result(result)
+
+    def _board(self, waiting: deque[Rider]) -> list[Rider]:
+        """The next riders, in order of arrival; of two with a stream, key or claim in common the second stays behind."""
+        riders: list[Rider] = []
+        staying: list[Rider] = []
+        used: set[tuple[str, ...]] = set()
+        weight = 0
+        while waiting and len(riders) < self._most and weight < self._most_bytes:
+            rider = waiting.popleft()
+            append, seat = rider
+            if seat.cancelled():
+                continue
+            wanted = marks(append)
+            if used.isdisjoint(wanted):
+                riders.append(rider)
+                weight += size(append)
+            else:
+                staying.append(rider)
+            used |= wanted  # one that stays behind also holds back those after it, so that arrival order is kept
+        waiting.extendleft(reversed(staying))
+        return riders
 
 
 def _refuse(riders: Iterable[Rider], error: Exception) -> None:
     for _, seat in riders:
         if not seat.done():
             seat.set_exception(error)
-
-
-def _board(waiting: deque[Rider], most: int) -> list[Rider]:
-    """The next riders, in order of arrival. Of two with a stream, key or claim in common the second stays behind."""
-    riders: list[Rider] = []
-    staying: list[Rider] = []
-    used: set[tuple[str, ...]] = set()
-    while waiting and len(riders) < most:
-        rider = waiting.popleft()
-        if rider[1].cancelled():
-            continue
-        marks = _marks(rider[0])
-        if used.isdisjoint(marks):
-            riders.append(rider)
-        else:
-            staying.append(rider)
-        used |= marks  # one that stays behind also holds back those after it, so that arrival order is kept
-    waiting.extendleft(reversed(staying))
-    return riders
-
-
-def _marks(append: Append) -> set[tuple[str, ...]]:
-    marks: set[tuple[str, ...]] = {("stream", append.stream_id)}
-    if append.idempotency is not None:
-        marks.add(("key", append.idempotency.key))
-    marks.update(("claim", claim.kind, claim.value) for claim in (*append.claims, *append.releases))
-    return marks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 from operator import attrgetter
@@ -15,21 +15,19 @@ from psycopg import AsyncConnection, AsyncCursor
 
 from domain.messages import Append, Claim, Outcome, RecordedEvent, Replayed
 from domain.ports import AllBatch, AsOf
-from infrastructure.event_store import read_all, statement
+from infrastructure.event_store import bulk, read_all, statement
+from infrastructure.event_store.bulk import SQL
 from infrastructure.event_store.grouping import Grouping
 from infrastructure.event_store.rows import JsonBytes, recorded
 from infrastructure.postgres import statements
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
 
-APPEND: Final = statements.load(Path(__file__).with_name("append.sql"))
 READ: Final = statements.load(Path(__file__).with_name("read.sql"))
 
 RACES: Final = (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 """Another process came first between our look and our write. Nothing was stored; asked again, it is seen."""
 ATTEMPTS: Final = 5
-CHUNK: Final = 500
-"""Appends in one statement of a bulk."""
 
 
 class PostgresEventStore:
@@ -50,12 +48,7 @@ class PostgresEventStore:
             raise ValueError("append_many() takes each stream once; put its events into one append")
         for append in appends:
             statement.check_sizes(append)
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._send_in_chunks(org_id, appends)
-            except RACES:
-                await asyncio.sleep(0)
-        return await self._send_in_chunks(org_id, appends)
+        return await self._repeated(lambda: self._send_many(org_id, appends))
 
     async def read_stream(
         self, org_id: str, stream: str, *, after: int = 0, as_of: AsOf | None = None
@@ -108,32 +101,26 @@ class PostgresEventStore:
                     yield batch
 
     async def _send(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._send_once(org_id, appends)
-            except RACES:
-                await asyncio.sleep(0)
-        return await self._send_once(org_id, appends)
+        return await self._repeated(lambda: self._send_once(org_id, appends))
 
     async def _send_once(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
         with translated():
             async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
-                await cursor.execute(
-                    APPEND["append_commands"], statement.parameters(org_id, appends), prepare=True, binary=True
-                )
+                await cursor.execute(SQL["append_commands"], statement.parameters(org_id, appends), prepare=True)
                 return statement.outcomes(appends, await cursor.fetchall())
 
-    async def _send_in_chunks(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
-        results: list[Outcome] = []
+    async def _send_many(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
         with translated():
-            async with self._pool.connection() as connection, connection.transaction():
-                for start in range(0, len(appends), CHUNK):
-                    chunk = appends[start : start + CHUNK]
-                    cursor = await connection.execute(
-                        APPEND["append_commands"], statement.parameters(org_id, chunk), binary=True
-                    )
-                    results += statement.outcomes(chunk, await cursor.fetchall())
-        return results
+            async with self._pool.connection() as connection:
+                return await bulk.append_many(connection, org_id, appends)
+
+    async def _repeated(self, send: Callable[[], Awaitable[Sequence[Outcome]]]) -> Sequence[Outcome]:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await send()
+            except RACES:
+                await asyncio.sleep(0)
+        return await send()
 
     async def _read(self, org_id: str, query: str, parameters: dict[str, Any]) -> list[RecordedEvent]:
         async with self._asking(org_id) as cursor:

@@ -27,7 +27,11 @@ limit %(limit)s;
 
 -- name: answered
 -- What was answered to an idempotency key.
-select fingerprint, response, version, position from idempotency_keys where org_id = %(org_id)s and key = %(key)s;
+select stored.fingerprint, stored.response, stored.version, coalesce(events.position, 0)
+from idempotency_keys stored
+left join events on events.org_id = stored.org_id and events.stream_id = stored.stream_id
+    and events.version = stored.version and stored.events > 0
+where stored.org_id = %(org_id)s and stored.key = %(key)s;
 
 -- name: owners
 -- Which streams own these unique values.

@@ -22,6 +22,8 @@ from infrastructure.event_store.rows import JsonBytes, recorded
 
 NOTHING: Final = "1:1:"
 """A snapshot that shows no transaction."""
+EVERYTHING: Final = f"{2**62}:{2**62}:"
+"""A snapshot that shows each."""
 BATCH: Final = 2000
 
 
@@ -85,7 +87,7 @@ def _looks(token: Token | None, system: str, first: int, now: str) -> list[tuple
         rest = every | {"since": token.until, "end": first}
         return [
             ("read_between", begun, token),
-            ("read_between", rest, token),
+            ("read_between", rest, Token(token.system, token.until, EVERYTHING, 0)),
             ("read_between", every | {"first": first}, Token(system, NOTHING, now, 0)),
         ]
     looks = []

@@ -8,6 +8,7 @@ from typing import Any, Final
 from domain.errors import SyncStoreError
 from domain.messages import Append, Appended, Claim, ClaimTaken, Outcome, Replayed, VersionMoved
 from infrastructure.outbox.shards import shard_of
+from infrastructure.postgres import arrays
 
 MAX_EVENT_BYTES: Final = 512 * 1024
 """Half of what Kafka takes by default, so that a stored event is never refused for its size."""
@@ -26,38 +27,62 @@ def check_sizes(append: Append) -> None:
             )
 
 
+def size(append: Append) -> int:
+    """About how many bytes it adds to a statement."""
+    kept = append.idempotency
+    return sum(len(event.data) for event in append.events) + (len(kept.response) if kept else 0)
+
+
+def marks(append: Append) -> set[tuple[str, ...]]:
+    """What no other command of the same statement may touch."""
+    found: set[tuple[str, ...]] = {("stream", append.stream_id)}
+    if append.idempotency is not None:
+        found.add(("key", append.idempotency.key))
+    found.update(("claim", claim.kind, claim.value) for claim in (*append.claims, *append.releases))
+    return found
+
+
 def parameters(org_id: str, appends: Sequence[Append]) -> dict[str, Any]:
     """Arrays aligned by command, by event, by claim and by release; commands count from 1."""
-    events = [(number, event) for number, append in enumerate(appends, 1) for event in append.events]
-    claims = [(number, claim) for number, append in enumerate(appends, 1) for claim in append.claims]
-    releases = [(number, claim) for number, append in enumerate(appends, 1) for claim in append.releases]
+    commands = list(enumerate(appends, 1))
+    events = [
+        (number, append, version, event)
+        for number, append in commands
+        for version, event in enumerate(append.events, append.expected_version + 1)
+    ]
+    claims = [(number, append.stream_id, claim) for number, append in commands for claim in append.claims]
+    releases = [(number, append.stream_id, claim) for number, append in commands for claim in append.releases]
     keyed = [append.idempotency for append in appends]
     return {
         "org_id": org_id,
-        "streams": [append.stream_id for append in appends],
-        "partition_keys": [append.partition_key for append in appends],
-        "shards": [shard_of(append.partition_key) for append in appends],
-        "expected": [append.expected_version for append in appends],
-        "events": [len(append.events) for append in appends],
-        "keys": [key and key.key for key in keyed],
-        "fingerprints": [key and key.fingerprint for key in keyed],
-        "responses": [key and key.response for key in keyed],
-        "e_command": [number for number, _ in events],
-        "e_ids": [event.event_id for _, event in events],
-        "e_types": [event.type for _, event in events],
-        "e_schemas": [event.schema for _, event in events],
-        "e_data": [event.data.decode() for _, event in events],
-        "e_occurred_at": [event.occurred_at for _, event in events],
-        "e_actors": [event.actor for _, event in events],
-        "e_correlations": [event.correlation_id for _, event in events],
-        "e_causations": [event.causation_id for _, event in events],
-        "e_batches": [event.batch_id for _, event in events],
-        "c_command": [number for number, _ in claims],
-        "c_kinds": [claim.kind for _, claim in claims],
-        "c_values": [claim.value for _, claim in claims],
-        "r_command": [number for number, _ in releases],
-        "r_kinds": [claim.kind for _, claim in releases],
-        "r_values": [claim.value for _, claim in releases],
+        "streams": arrays.texts([append.stream_id for append in appends]),
+        "expected": arrays.integers([append.expected_version for append in appends]),
+        "versions": arrays.integers([append.expected_version + len(append.events) for append in appends]),
+        "keys": arrays.texts([key.key if key else None for key in keyed]),
+        "fingerprints": arrays.blobs([key.fingerprint if key else None for key in keyed]),
+        "responses": arrays.blobs([key.response if key else None for key in keyed]),
+        "e_command": arrays.integers([number for number, _, _, _ in events]),
+        "e_streams": arrays.texts([append.stream_id for _, append, _, _ in events]),
+        "e_versions": arrays.integers([version for _, _, version, _ in events]),
+        "e_partition_keys": arrays.texts([append.partition_key for _, append, _, _ in events]),
+        "e_shards": arrays.small_integers([shard_of(append.partition_key) for _, append, _, _ in events]),
+        "e_ids": arrays.uuids([event.event_id for _, _, _, event in events]),
+        "e_types": arrays.texts([event.type for _, _, _, event in events]),
+        "e_schemas": arrays.small_integers([event.schema for _, _, _, event in events]),
+        "e_data": arrays.utf8([event.data for _, _, _, event in events]),
+        "e_occurred_at": arrays.moments([event.occurred_at for _, _, _, event in events]),
+        "e_actors": arrays.texts([event.actor for _, _, _, event in events]),
+        "e_correlations": arrays.uuids([event.correlation_id for _, _, _, event in events]),
+        "e_causations": arrays.uuids([event.causation_id for _, _, _, event in events]),
+        "e_batches": arrays.uuids([event.batch_id for _, _, _, event in events]),
+        "c_command": arrays.integers([number for number, _, _ in claims]),
+        "c_streams": arrays.texts([stream for _, stream, _ in claims]),
+        "c_kinds": arrays.texts([claim.kind for _, _, claim in claims]),
+        "c_values": arrays.texts([claim.value for _, _, claim in claims]),
+        "r_command": arrays.integers([number for number, _, _ in releases]),
+        "r_streams": arrays.texts([stream for _, stream, _ in releases]),
+        "r_kinds": arrays.texts([claim.kind for _, _, claim in releases]),
+        "r_values": arrays.texts([claim.value for _, _, claim in releases]),
     }
 
 

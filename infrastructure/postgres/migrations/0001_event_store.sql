@@ -54,8 +54,11 @@ create table streams (
     org_id text not null,
     stream_id text not null,
     version integer not null,
+    previous integer not null default 0,
     primary key (org_id, stream_id)
 ) with (fillfactor = 70);
+
+comment on column streams.previous is 'The version before the last append: what that append expected.';
 
 create table outbox (
     position bigint primary key,
@@ -73,11 +76,14 @@ create table idempotency_keys (
     key text not null,
     fingerprint bytea not null,
     response bytea not null,
+    stream_id text not null,
     version integer not null,
-    position bigint not null,
+    events integer not null,
     created_at timestamptz not null default now(),
     primary key (org_id, key)
 );
+
+comment on column idempotency_keys.version is 'Of the stream after the command; with no events stored, the one it was decided on.';
 
 create index idempotency_keys_created_at on idempotency_keys using brin (created_at);
 

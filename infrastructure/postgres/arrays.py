@@ -1,0 +1,119 @@
+"""Columns of values as PostgreSQL arrays in binary form, each with the type its SQL expects.
+
+psycopg's own lists take the type of what happens to be in them (small integers, only nulls, nothing), so that one
+statement would be prepared again and again under other types. Every connection takes these: `%(x)b`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final
+from uuid import UUID
+
+import psycopg
+from psycopg.adapt import Buffer, Dumper
+from psycopg.pq import Format
+
+_NULL: Final = b"\xff\xff\xff\xff"
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_length: Final = struct.Struct(">i").pack
+_header: Final = struct.Struct(">iiIii").pack
+
+
+class Array(bytes):
+    """One dimension counted from 1, as `array_recv` reads it."""
+
+    oid: ClassVar[int]
+    element_oid: ClassVar[int]
+
+
+class Texts(Array):
+    oid, element_oid = 1009, 25
+
+
+class Blobs(Array):
+    oid, element_oid = 1001, 17
+
+
+class Uuids(Array):
+    oid, element_oid = 2951, 2950
+
+
+class Moments(Array):
+    oid, element_oid = 1185, 1184
+
+
+class Integers(Array):
+    oid, element_oid = 1007, 23
+
+
+class SmallIntegers(Array):
+    oid, element_oid = 1005, 21
+
+
+def texts(values: Sequence[str | None]) -> Texts:
+    return Texts(_encoded(Texts, [None if value is None else value.encode() for value in values]))
+
+
+def blobs(values: Sequence[bytes | None]) -> Blobs:
+    return Blobs(_encoded(Blobs, values))
+
+
+def utf8(values: Sequence[bytes]) -> Texts:
+    """Texts that are encoded already."""
+    return Texts(_encoded(Texts, values))
+
+
+def uuids(values: Sequence[UUID | None]) -> Uuids:
+    return Uuids(_encoded(Uuids, [None if value is None else value.bytes for value in values]))
+
+
+def moments(values: Sequence[datetime]) -> Moments:
+    """Times with a zone."""
+    pairs = [number for value in values for number in (8, (value - _EPOCH) // _MICROSECOND)]
+    return Moments(_start(Moments, len(values)) + struct.pack(">" + "iq" * len(values), *pairs))
+
+
+def integers(values: Sequence[int]) -> Integers:
+    pairs = [number for value in values for number in (4, value)]
+    return Integers(_start(Integers, len(values)) + struct.pack(f">{len(pairs)}i", *pairs))
+
+
+def small_integers(values: Sequence[int]) -> SmallIntegers:
+    pairs = [number for value in values for number in (2, value)]
+    return SmallIntegers(_start(SmallIntegers, len(values)) + struct.pack(">" + "ih" * len(values), *pairs))
+
+
+def _start(kind: type[Array], length: int, *, nulls: bool = False) -> bytes:
+    if length == 0:
+        return struct.pack(">iiI", 0, 0, kind.element_oid)
+    return _header(1, nulls, kind.element_oid, length, 1)
+
+
+def _encoded(kind: type[Array], values: Sequence[bytes | None]) -> bytes:
+    parts: list[bytes] = [_start(kind, len(values), nulls=None in values)]
+    parts.extend(_elements(values))
+    return b"".join(parts)
+
+
+def _elements(values: Iterable[bytes | None]) -> Iterable[bytes]:
+    for value in values:
+        if value is None:
+            yield _NULL
+        else:
+            yield _length(len(value))
+            yield value
+
+
+class _ArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Array) -> Buffer:
+        return obj
+
+
+for _kind in (Texts, Blobs, Uuids, Moments, Integers, SmallIntegers):
+    psycopg.adapters.register_dumper(_kind, type(f"{_kind.__name__}Dumper", (_ArrayDumper,), {"oid": _kind.oid}))
