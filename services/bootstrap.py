@@ -20,6 +20,7 @@ from infrastructure.jobs.jobs import Jobs
 from infrastructure.kafka import topics
 from infrastructure.kafka.client import reaching
 from infrastructure.kafka.consumer import Consumer
+from infrastructure.kafka.effect import Effect
 from infrastructure.platforms.connector import Connector
 from infrastructure.platforms.images import HttpImages, ImageSource
 from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
@@ -117,25 +118,41 @@ async def run_project(settings: Settings, stop: asyncio.Event) -> None:
 async def run_react(settings: Settings, stop: asyncio.Event) -> None:
     """Derive what shops shall show, and publish the products' states."""
     kafka = kafka_of(settings)
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(
-            open_pool(_url(settings), role=WORKER, name="syncstore-react", max_size=settings.worker_pool)
+    async with (
+        open_pool(_url(settings), role=WORKER, name="syncstore-react", max_size=settings.worker_pool) as pool,
+        open_effects(settings, pool) as effects,
+    ):
+        reactions = (DeriveDesired.name, PublishProductState.name)
+        await asyncio.gather(*(Consumer(effects[name], pool, kafka).run(stop) for name in reactions))
+
+
+@asynccontextmanager
+async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str, Effect]]:
+    """What every consumer does, by name. `pool` works as the worker role.
+
+    Raises KafkaUnavailable.
+    """
+    kafka = kafka_of(settings)
+    store, identities = PostgresEventStore(pool), TimeSortedIdentities()
+    producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
+    with reaching(kafka):
+        await producer.start()
+    try:
+        effects: tuple[Effect, ...] = (
+            Projections(VIEWS),
+            DeriveDesired(
+                (topics.PRODUCT, topics.STOCK, topics.CONNECTION),
+                store,
+                Listings(store, identities),
+                SystemClock(),
+                price_bounds(),
+            ),
+            PublishProductState((topics.PRODUCT,), topics.PRODUCT_STATE, store, producer),
+            QueuePushes((topics.LISTING, topics.CONNECTION)),
         )
-        store = PostgresEventStore(pool)
-        clock, identities = SystemClock(), TimeSortedIdentities()
-        producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
-        with reaching(kafka):
-            await producer.start()
-        stack.push_async_callback(producer.stop)
-        desired = DeriveDesired(
-            (topics.PRODUCT, topics.STOCK, topics.CONNECTION),
-            store,
-            Listings(store, identities),
-            clock,
-            price_bounds(),
-        )
-        states = PublishProductState((topics.PRODUCT,), topics.PRODUCT_STATE, store, producer)
-        await asyncio.gather(Consumer(desired, pool, kafka).run(stop), Consumer(states, pool, kafka).run(stop))
+        yield {effect.name: effect for effect in effects}
+    finally:
+        await producer.stop()
 
 
 async def run_push(settings: Settings, stop: asyncio.Event) -> None:
@@ -153,16 +170,7 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
         pusher = Pusher(listings, Products(store, identities), clock)
 
         def runner(lane: Lane, connector: Connector) -> LaneRunner:
-            return LaneRunner(
-                lane,
-                connector,
-                pool,
-                pusher,
-                connections,
-                clock,
-                settings.push_concurrency,
-                queue.woken,
-            )
+            return LaneRunner(lane, connector, pool, pusher, connections, clock, settings.push_concurrency, queue.woken)
 
         def watch(lane: Lane, connector: Connector, running: LaneRunner) -> Watch:
             return Watch(

@@ -9,7 +9,6 @@ import msgspec
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from domain.errors import Refusal
 from infrastructure.clock import SystemClock, TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import APP, open_pool
@@ -38,10 +37,7 @@ def import_(file: Path, org_id: str, warehouse: str, stock_mode: str, preview: b
     """Read a CSV file row by row into the catalogue; each rejected row is named with its reason."""
     settings = ready()
     plan = ImportPlan(warehouse=warehouse, stock_mode=StockMode(stock_mode), preview=preview)
-    try:
-        tally: Tally = ask(_import(settings, file, org_id, plan))
-    except Refusal as refusal:
-        raise click.ClickException(f"{file}: {refusal}. {refusal.remedy}") from refusal
+    tally: Tally = ask(_import(settings, file, org_id, plan))
     if as_json:
         click.echo(msgspec.json.encode(tally))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from services.cli import catalogue, demonstrate, local, operations, parts, relaying, simulate, views
+from services.cli import catalogue, connecting, demonstrate, local, operations, parts, relaying, simulate, views
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +29,8 @@ for command in (
     operations.consumers,
     views.projections,
     catalogue.import_,
+    connecting.connect,
+    operations.health,
 ):
     main.add_command(command)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import click
+import httpx
 
 from infrastructure.kafka import parking, topics
 from infrastructure.postgres.migrate import migrate as apply_migrations
 from infrastructure.postgres.pool import APP, WORKER, open_pool
 from infrastructure.security.api_keys import ApiKeys, Scope
 from infrastructure.security.local_key import new_key
-from infrastructure.settings import Settings
+from infrastructure.settings import Settings, read_settings
+from services import bootstrap
 from services.cli.process import ask, ready
 from services.servers import kafka_of
 
@@ -102,6 +104,22 @@ def new_encryption_key(name: str) -> None:
     click.echo(new_key(name))
 
 
+@click.command()
+@click.option("--url", default=None, help="Of the API; default: where SYNCSTORE_API_HOST and _PORT say.")
+def health(url: str | None) -> None:
+    """Ask the API of this machine whether it can do its work; the exit code is 0 when it can."""
+    settings = read_settings()
+    host = "127.0.0.1" if settings.api_host in ("0.0.0.0", "::") else settings.api_host  # noqa: S104  # only compared
+    address = url or f"http://{host}:{settings.api_port}"
+    try:
+        answer = httpx.get(f"{address}/health/ready", timeout=2.5)
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"{address} does not answer: {type(error).__name__}") from error
+    click.echo(answer.text)
+    if answer.status_code != httpx.codes.OK:
+        raise SystemExit(1)
+
+
 @click.group()
 def consumers() -> None:
     """Records that consumers could not apply."""
@@ -120,6 +138,26 @@ def parked() -> None:
         click.echo(line)
     if not lines:
         click.echo("nothing is parked")
+
+
+@consumers.command("release")
+@click.argument("consumer")
+@click.argument("key")
+def release(consumer: str, key: str) -> None:
+    """Apply a key's parked records in order; later ones then flow again."""
+    settings = ready()
+
+    async def released() -> int:
+        async with (
+            open_pool(_url(settings), role=WORKER, name="syncstore-consumers") as pool,
+            bootstrap.open_effects(settings, pool) as effects,
+        ):
+            effect = effects.get(consumer)
+            if effect is None:
+                raise click.ClickException(f"there is no consumer {consumer!r}; there are {', '.join(effects)}")
+            return await parking.release(pool, effect, key)
+
+    click.echo(f"{ask(released())} records applied")
 
 
 @consumers.command("drop")

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from prometheus_client import start_http_server
 
-from domain.errors import SyncStoreError
+from domain.errors import Refusal, SyncStoreError
 from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.observability.logs import configure_logs
 from infrastructure.settings import Settings, WrongSettings, read_settings
@@ -69,5 +69,7 @@ def ask(question: Awaitable[Any]) -> Any:
 
     try:
         return uvloop.run(asked())
+    except Refusal as refusal:
+        raise click.ClickException(f"{refusal}. {refusal.remedy}".rstrip()) from refusal
     except SyncStoreError as error:
         raise click.ClickException(str(error)) from error
