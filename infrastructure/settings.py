@@ -128,6 +128,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def inherited_environment() -> dict[str, str]:
+    """What processes started by this one get."""
+    return dict(os.environ)
+
+
 def _check_pairs(settings: Settings) -> None:
     if (settings.database_url is None) != (settings.kafka_bootstrap is None):
         missing = "SYNCSTORE_DATABASE_URL" if settings.database_url is None else "SYNCSTORE_KAFKA_BOOTSTRAP"

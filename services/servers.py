@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.local_stack.stack import LocalStack
 from infrastructure.security.local_key import local_key
-from infrastructure.settings import Settings
+from infrastructure.settings import Settings, inherited_environment
 
 
 def with_servers(settings: Settings, report: Callable[[str], None]) -> Settings:
@@ -29,11 +29,12 @@ def with_servers(settings: Settings, report: Callable[[str], None]) -> Settings:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The variables by which another process gets the same servers and secrets."""
+    """This process's variables, and those by which another gets the same servers and secrets."""
     assert settings.database_url is not None
     assert settings.kafka_bootstrap is not None
     assert settings.encryption_keys is not None
     return {
+        **inherited_environment(),
         "SYNCSTORE_DATABASE_URL": settings.database_url,
         "SYNCSTORE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "SYNCSTORE_ENCRYPTION_KEYS": settings.encryption_keys,

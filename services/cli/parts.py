@@ -8,7 +8,7 @@ import click
 
 from services import bootstrap
 from services.cli.process import ready, run_part
-from services.cli.together import run_together
+from services.together import run_together
 
 
 @click.command()
@@ -39,4 +39,4 @@ def push() -> None:
 def up() -> None:
     """All parts in one terminal; Ctrl-C stops them."""
     settings = ready()
-    asyncio.run(run_together(settings))
+    asyncio.run(run_together(settings, click.echo))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -32,12 +31,12 @@ from infrastructure.security.api_keys import ApiKeys, Scope
 from infrastructure.settings import Settings
 from services.bootstrap import open_shops
 from services.catalogue_import import import_path
-from services.cli.together import free_ports, parts, prepare
 from services.demo.clients import Api, ShopSimulator
 from services.demo.story import CONNECTION, Story, TookTooLong
 from services.servers import environment_of
 from services.simulators.shopee.config import SimulatorConfig
 from services.supervisor import Part, Supervisor
+from services.together import free_ports, parts, prepare
 from services.usecases.connections import Connections
 from services.usecases.import_stock import ImportPlan
 
@@ -101,7 +100,6 @@ def _links(settings: Settings, say: Say) -> Links:
 
 def _supervisor(settings: Settings, links: Links, log: TextIO) -> Supervisor:
     environment = {
-        **os.environ,
         **environment_of(settings),
         "SYNCSTORE_API_PORT": str(settings.api_port),
         "SYNCSTORE_PUBLIC_URL": links.api,

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-
-import click
 
 from infrastructure.kafka import topics
 from infrastructure.local_stack.ports import choose_free
@@ -51,17 +48,17 @@ async def prepare(settings: Settings, say: Callable[[str], None]) -> None:
             say(f"topics: {report.topic} {remark}")
 
 
-async def run_together(settings: Settings) -> None:
+async def run_together(settings: Settings, say: Callable[[str], None]) -> None:
     """Until SIGINT or SIGTERM."""
-    await prepare(settings, click.echo)
+    await prepare(settings, say)
     ports = free_ports()
     for name, port in ports.items():
-        click.echo(f"metrics of {name}: http://127.0.0.1:{port}/metrics")
-    click.echo(f"API: http://{settings.api_host}:{settings.api_port}/docs")
+        say(f"metrics of {name}: http://127.0.0.1:{port}/metrics")
+    say(f"API: http://{settings.api_host}:{settings.api_port}/docs")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    environment = {**os.environ, **environment_of(settings)}
-    supervisor = Supervisor(parts(ports), environment, lambda part, line: click.echo(f"{part:<8}| {line}"))
+    environment = environment_of(settings)
+    supervisor = Supervisor(parts(ports), environment, lambda part, line: say(f"{part:<8}| {line}"))
     await supervisor.run(stop)
