@@ -75,7 +75,7 @@ class Grouping:
                     seat.set_result(result)
 
     def _board(self, waiting: deque[Rider]) -> list[Rider]:
-        """The next riders, in order of arrival; of two with a stream, key or claim in common the second stays behind."""
+        """The next riders, in order of arrival. Of two with a stream, key or claim in common one stays behind."""
         riders: list[Rider] = []
         staying: list[Rider] = []
         used: set[tuple[str, ...]] = set()

@@ -73,7 +73,7 @@ class PostgresEventStore:
         return {stream: list(found) for stream, found in groupby(events, key=attrgetter("stream_id"))}
 
     async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:
-        bounds = {"after": after or f"{category}-", "end": f"{category}.", "org_id": org_id, "limit": limit}
+        bounds = {"after": max(after, f"{category}-"), "end": f"{category}.", "org_id": org_id, "limit": limit}
         async with self._asking(org_id) as cursor:
             await cursor.execute(READ["streams_of"], bounds)
             return [row[0] for row in await cursor.fetchall()]

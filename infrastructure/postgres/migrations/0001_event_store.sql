@@ -28,7 +28,7 @@ create sequence event_position as bigint cache 1;
 create table events (
     position bigint not null default nextval('event_position') primary key,
     org_id text not null,
-    stream_id text not null,
+    stream_id text collate "C" not null,
     version integer not null check (version > 0),
     partition_key text not null,
     event_id uuid not null,
@@ -52,12 +52,13 @@ create index events_tx on events (tx);
 
 create table streams (
     org_id text not null,
-    stream_id text not null,
+    stream_id text collate "C" not null,
     version integer not null,
     previous integer not null default 0,
     primary key (org_id, stream_id)
 ) with (fillfactor = 70);
 
+comment on column streams.stream_id is 'In byte order, whatever the database''s locale: a category is a range of ids.';
 comment on column streams.previous is 'The version before the last append: what that append expected.';
 
 create table outbox (
