@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 STOP_SECONDS: Final = 15.0
@@ -33,6 +35,8 @@ class Part:
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    niceness: int = 0
+    """Added to the process's own: a higher one yields the processors to the other parts."""
 
 
 class Supervisor:
@@ -70,6 +74,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=partial(os.nice, part.niceness),
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the parts in order
             )
             self._running[part.name] = process

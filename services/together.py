@@ -15,12 +15,18 @@ from services.supervisor import Part, Supervisor
 
 WORKERS = ("relay", "project", "react", "push")
 
+NICENESS = {"project": 5, "react": 3, "push": 5}
+"""On a machine with few processors commands are taken and published first; what follows from them catches up."""
+
 
 def parts(metrics_ports: Mapping[str, int]) -> Sequence[Part]:
     """The API and the workers; each worker serves its metrics on a port of its own."""
     return [
         Part("api", ("api",)),
-        *(Part(name, (name,), {"SYNCSTORE_METRICS_PORT": str(metrics_ports[name])}) for name in WORKERS),
+        *(
+            Part(name, (name,), {"SYNCSTORE_METRICS_PORT": str(metrics_ports[name])}, NICENESS.get(name, 0))
+            for name in WORKERS
+        ),
     ]
 
 

@@ -64,21 +64,21 @@ class Links:
 async def run_demo(settings: Settings, catalogue: Path, say: Say, *, check: bool) -> int:
     """The exit code: 0 when every figure holds. Without `check` it stays until Ctrl-C."""
     await prepare(settings, say)
-    links = _links(settings, say)
+    links = links_of(settings, say)
     settings = replace(settings, api_port=int(links.api.rpartition(":")[2]), pictures="drawn", public_url=links.api)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log = settings.folder / "demo.log"
     with log.open("a", encoding="utf-8") as lines:
-        running = asyncio.create_task(_supervisor(settings, links, lines).run(stop))
+        running = asyncio.create_task(supervisor_of(settings, links, lines).run(stop))
         telling = asyncio.create_task(_tell(settings, catalogue, links, say))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
         code = _verdict(telling, say, log) if telling.done() else 130
         telling.cancel()
         if not check and code != 130:
-            _show_links(links, log, say)
+            _showlinks_of(links, log, say)
             await stop.wait()
             say("stopping all parts; the data stays for the next time")
         stop.set()
@@ -88,7 +88,7 @@ async def run_demo(settings: Settings, catalogue: Path, say: Say, *, check: bool
     return code
 
 
-def _links(settings: Settings, say: Say) -> Links:
+def links_of(settings: Settings, say: Say) -> Links:
     port = settings.api_port
     if not is_free(port):
         port = choose_free(excluding=frozenset())
@@ -98,7 +98,7 @@ def _links(settings: Settings, say: Say) -> Links:
     return Links(f"http://{settings.api_host}:{port}", f"http://127.0.0.1:{simulator}", metrics)
 
 
-def _supervisor(settings: Settings, links: Links, log: TextIO) -> Supervisor:
+def supervisor_of(settings: Settings, links: Links, log: TextIO) -> Supervisor:
     environment = {
         **environment_of(settings),
         "SYNCSTORE_API_PORT": str(settings.api_port),
@@ -128,19 +128,19 @@ def _supervisor(settings: Settings, links: Links, log: TextIO) -> Supervisor:
 
 
 async def _tell(settings: Settings, catalogue: Path, links: Links, say: Say) -> Story:
-    key = await _key(settings)
+    key = await new_key(settings)
     started = time.monotonic()
     async with (
         httpx.AsyncClient(base_url=links.api, headers={"Authorization": f"Bearer {key}"}, timeout=30) as api,
         httpx.AsyncClient(base_url=links.simulator, timeout=30) as shop,
     ):
-        await _answers(api, "/health/ready")
-        await _answers(shop, "/_simulator/state")
+        await until_it_answers(api, "/health/ready")
+        await until_it_answers(shop, "/_simulator/state")
         say(f"up            all parts answer after {time.monotonic() - started:.1f} s")
         story = Story(Api(api), ShopSimulator(shop), catalogue, say)
-        await _import(settings, story)
+        await import_catalogue(settings, story)
         await story.views()
-        await _connect(settings, links, say)
+        await connect_shop(settings, links, say)
         await story.listed()
         await story.price_edits()
         await story.edit_at_shop()
@@ -161,7 +161,7 @@ def _verdict(telling: asyncio.Task[Story], say: Say, log: Path) -> int:
     return 1 if checks.failed else 0
 
 
-def _show_links(links: Links, log: Path, say: Say) -> None:
+def _showlinks_of(links: Links, log: Path, say: Say) -> None:
     say("")
     say(f"API           {links.api}/docs")
     say(f"seller page   {links.simulator}/seller   change a price there and watch")
@@ -170,7 +170,7 @@ def _show_links(links: Links, log: Path, say: Say) -> None:
     say("It keeps running. Ctrl-C stops it.")
 
 
-async def _answers(http: httpx.AsyncClient, path: str) -> None:
+async def until_it_answers(http: httpx.AsyncClient, path: str) -> None:
     try:
         async with asyncio.timeout(60):
             while True:
@@ -182,13 +182,13 @@ async def _answers(http: httpx.AsyncClient, path: str) -> None:
         raise TookTooLong(f"{http.base_url}{path} does not answer") from error
 
 
-async def _key(settings: Settings) -> str:
+async def new_key(settings: Settings) -> str:
     assert settings.database_url is not None
     async with open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool:
         return await ApiKeys(pool).issue(ORG, "demonstration", [Scope.ADMIN])
 
 
-async def _import(settings: Settings, story: Story) -> None:
+async def import_catalogue(settings: Settings, story: Story) -> None:
     assert settings.database_url is not None
     started = time.monotonic()
     async with open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool:
@@ -209,7 +209,7 @@ async def _import(settings: Settings, story: Story) -> None:
     )
 
 
-async def _connect(settings: Settings, links: Links, say: Say) -> None:
+async def connect_shop(settings: Settings, links: Links, say: Say) -> None:
     assert settings.database_url is not None
     clock, identities = SystemClock(), TimeSortedIdentities()
     async with open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool:
