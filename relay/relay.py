@@ -1,7 +1,8 @@
 """One relay: reads what is pending, sends it, deletes what Kafka has acknowledged. Moves bytes, decides nothing.
 
-While one batch waits for its acknowledgements the one before is deleted and the next is read; this is sent only when
-they have come, so that no later event of a key is on its way while it is open whether the earlier one was taken.
+While one batch waits for its acknowledgements the one before is deleted and, when more waits than one batch holds, the
+next is read; this is sent only when they have come, so that no later event of a key is on its way while it is open
+whether the earlier one was taken. What was read early would leave late: when little waits, reading comes last.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Relay:
         self._next: list[Pending] = []
         self._deleting: asyncio.Task[None] | None = None
         self._deleted: list[Pending] = []
+        self._behind = False
         self.horizon = Horizon(0, (), 0, 0, 0)
         """As it was seen last."""
 
@@ -58,9 +60,9 @@ class Relay:
         return {row.shard for row in (*self._next, *self._under_way, *self._deleted)}
 
     async def one_pass(self, shards: Mapping[int, int], *, patience: float, last: bool = False) -> int:
-        """Send what was read, read on meanwhile (not in the `last` pass), delete; how many were acknowledged.
+        """Send what was read, read on meanwhile if more waits, delete; how many were acknowledged.
 
-        `shards` are those that may be read, with the terms of their leases; `patience` is how many seconds they can be
+        The `last` pass sends what was read and reads nothing. `shards` are those that may be read, with the terms of their leases; `patience` is how many seconds they can be
         relied upon. Raises what keeps Kafka from taking events, and what the database raises; what was read is
         forgotten then and read again.
         """
@@ -77,7 +79,7 @@ class Relay:
             publishing = asyncio.create_task(self._publisher.publish(rows, patience=patience))
             await asyncio.sleep(0)  # first the batches, then the next read
             try:
-                if not last:
+                if self._behind and not last:
                     self._next = await self._read(shards)
                 published = await publishing
             except BaseException:
@@ -113,7 +115,7 @@ class Relay:
         if rows and self._notice(rows[0].rewinds):
             # In the same moment later rows of the same keys may have come into sight.
             rows = await self._pending(shards)
-        full = len(rows) == self._batch
+        full = self._behind = len(rows) == self._batch
         self._mark.read(rows[-1].position if full else None)
         if full or now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
