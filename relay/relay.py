@@ -62,9 +62,9 @@ class Relay:
     async def one_pass(self, shards: Mapping[int, int], *, patience: float, last: bool = False) -> int:
         """Send what was read, read on meanwhile if more waits, delete; how many were acknowledged.
 
-        The `last` pass sends what was read and reads nothing. `shards` are those that may be read, with the terms of their leases; `patience` is how many seconds they can be
-        relied upon. Raises what keeps Kafka from taking events, and what the database raises; what was read is
-        forgotten then and read again.
+        The `last` pass sends what was read and reads nothing. `shards` are those that may be read, with the terms of
+        their leases; `patience` is how many seconds they can be relied upon. Raises what keeps Kafka from taking
+        events, and what the database raises; what was read is forgotten then and read again.
         """
         try:
             rows = self._next or ([] if last else await self._read(shards))
