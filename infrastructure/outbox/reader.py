@@ -79,7 +79,7 @@ class Outbox:
                 cursor.adapters.register_loader(name, ByteaBinaryLoader)
             await cursor.execute(
                 SQL["pending"],
-                {"low": low, "shards": list(shards), "under_way": _bigints(under_way), "limit": limit},
+                {"low": low, "shards": _array(shards), "under_way": _array(under_way), "limit": limit},
                 # With many under way, PostgreSQL looks them up in a hash only when it plans with the values at hand.
                 prepare=len(under_way) < 100,
             )
@@ -91,9 +91,9 @@ class Outbox:
             cursor = await connection.execute(
                 SQL["delete_acknowledged"],
                 {
-                    "positions": _bigints(row.position for row in rows),
-                    "shards": list(terms),
-                    "terms": list(terms.values()),
+                    "positions": _array(row.position for row in rows),
+                    "shards": _array(terms),
+                    "terms": _array(terms.values()),
                     "owner": self._owner,
                 },
             )
@@ -116,6 +116,6 @@ class Outbox:
             return cursor.rowcount
 
 
-def _bigints(numbers: Iterable[int]) -> str:
+def _array(numbers: Iterable[int]) -> str:
     """An array as PostgreSQL reads it; a list of thousands would be adapted number by number."""
     return "{" + ",".join(map(str, numbers)) + "}"
