@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.local_stack.stack import LocalStack
+from infrastructure.local_stack.stack import Condition, LocalStack
 from infrastructure.security.local_key import local_key
 from infrastructure.settings import Settings, inherited_environment
 
@@ -26,6 +27,22 @@ def with_servers(settings: Settings, report: Callable[[str], None]) -> Settings:
         kafka_bootstrap=address.kafka_bootstrap,
         encryption_keys=settings.encryption_keys or local_key(settings.folder),
     )
+
+
+@contextmanager
+def servers_for(settings: Settings, report: Callable[[str], None]) -> Iterator[Settings]:
+    """As `with_servers`; a local stack that was not running before is stopped in the end, its data kept.
+
+    Raises LocalStackError.
+    """
+    stack = LocalStack(settings.folder, report=report)
+    found = stack.status() if settings.uses_local_stack else None
+    ran_before = found is None or Condition.RUNNING in (found.postgres.condition, found.kafka.condition)
+    try:
+        yield with_servers(settings, report)
+    finally:
+        if not ran_before:
+            stack.down()
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

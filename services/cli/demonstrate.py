@@ -14,7 +14,7 @@ from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.local_stack.stack import LocalStack
 from infrastructure.security.local_key import local_key
 from infrastructure.settings import Settings, read_settings
-from services.cli.process import ready
+from services.cli.process import started
 from services.demo.run import run_demo
 
 CATALOGUE = Path(__file__).parents[2] / "deploy" / "demo" / "catalogue.csv"
@@ -32,7 +32,9 @@ def demo(check: bool, catalogue: Path) -> None:
     """Import a catalogue, show it in a simulated shop, change prices on both sides, and tell what happened."""
     if check:
         sys.exit(_checked(catalogue))
-    sys.exit(_run(ready(click.echo), catalogue, check=False))
+    with started() as settings:
+        code = _run(settings, catalogue, check=False)
+    sys.exit(code)
 
 
 def _checked(catalogue: Path) -> int:

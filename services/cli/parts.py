@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from services import bootstrap
-from services.cli.process import ready, run_part
+from services.cli.process import run_part, started
 from services.together import run_together
 
 
@@ -38,5 +38,5 @@ def push() -> None:
 @click.command()
 def up() -> None:
     """All parts in one terminal; Ctrl-C stops them."""
-    settings = ready()
-    asyncio.run(run_together(settings, click.echo))
+    with started() as settings:
+        asyncio.run(run_together(settings, click.echo))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from domain.errors import Refusal, SyncStoreError
 from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.observability.logs import configure_logs
 from infrastructure.settings import Settings, WrongSettings, read_settings
-from services.servers import with_servers
+from services.servers import servers_for, with_servers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -29,6 +30,16 @@ def ready(report: Callable[[str], None] = lambda line: click.echo(line, err=True
     try:
         return with_servers(read_settings(), report)
     except (WrongSettings, LocalStackError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def started() -> Iterator[Settings]:
+    """As `ready`; what was started for it is stopped in the end."""
+    try:
+        with servers_for(read_settings(), click.echo) as settings:
+            yield settings
+    except (SyncStoreError, LocalStackError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -262,17 +262,17 @@ class ShopeeConnector:
 
     async def _image_ids(self, images: tuple[Image, ...]) -> list[str]:
         """Ids at Shopee. A URL is uploaded once per connector; anything that is not a URL is taken for an id."""
-        ids = []
-        for image in sorted(images, key=lambda image: not image.primary):
-            image_id = image.url if "://" not in image.url else self._uploaded.get(image.url)
-            if image_id is None:
-                image_id = await self._upload(await self._images.fetch(image.url))
-                self._uploaded[image.url] = image_id
-            ids.append(image_id)
-        return ids
+        ordered = [image.url for image in sorted(images, key=lambda image: not image.primary)]
+        missing = [url for url in dict.fromkeys(ordered) if "://" in url and url not in self._uploaded]
+        for start in range(0, len(missing), requests.IMAGES_PER_UPLOAD):
+            together = missing[start : start + requests.IMAGES_PER_UPLOAD]
+            contents = await _at_once([self._images.fetch(url) for url in together])
+            self._uploaded.update(zip(together, await self._upload(contents), strict=True))
+        return [self._uploaded.get(url, url) for url in ordered]
 
-    async def _upload(self, content: bytes) -> str:
-        uploads = parse((await self._session.ask(requests.upload_image([content]))).response, wire.Uploads)
+    async def _upload(self, contents: Sequence[bytes]) -> list[str]:
+        """Ids in the order of the pictures; one that is refused refuses all."""
+        uploads = parse((await self._session.ask(requests.upload_image(contents))).response, wire.Uploads)
         for row in uploads.image_info_list or ():
             if row.error:
                 raise PlatformCallFailed(
@@ -280,10 +280,14 @@ class ShopeeConnector:
                         error_class=ErrorClass.VALID, code=row.error, message=row.message or "", hint="image_refused"
                     )
                 )
-        single = uploads.image_info or next((row.image_info for row in uploads.image_info_list or ()), None)
-        if single is None:
-            raise PlatformCallFailed(rows.no_proof("the upload brought no image id"))
-        return single.image_id
+        stored = [
+            row.image_info.image_id for row in sorted(uploads.image_info_list or (), key=_place) if row.image_info
+        ]
+        if not stored and uploads.image_info is not None:
+            stored = [uploads.image_info.image_id]
+        if len(stored) != len(contents):
+            raise PlatformCallFailed(rows.no_proof(f"{len(contents)} pictures were sent, {len(stored)} ids came back"))
+        return stored
 
     async def _shipping(self) -> list[int]:
         if not self._channels:
@@ -318,3 +322,7 @@ class _LostMessages(Struct, frozen=True):
     has_next_page: bool = False
     push_message_list: list[webhook.PushEnvelope] | None = None
     last_message_id: int | None = None
+
+
+def _place(row: wire.UploadRow) -> int:
+    return row.id

@@ -14,6 +14,7 @@ LISTED_STATUSES: Final = ("NORMAL", "UNLIST", "REVIEWING", "BANNED")
 PAGE: Final = 100
 IDS_PER_READ: Final = 50
 ROWS_PER_WRITE: Final = 50
+IMAGES_PER_UPLOAD: Final = 9
 
 
 class Call(Struct, frozen=True, kw_only=True):
