@@ -70,6 +70,14 @@ async def test_renewing_keeps_the_term_and_prolongs_the_lease(worker_pool: Pool)
     assert after > before
 
 
+async def test_only_what_is_asked_for_is_renewed(worker_pool: Pool) -> None:
+    leases = Leases(worker_pool, "first")
+    held = await leases.claim(SHARDS)
+
+    assert (await leases.renew([3, 4]))[0] == {3: held[3], 4: held[4]}
+    assert (await leases.renew([]))[0] == {}
+
+
 async def test_what_has_expired_is_not_renewed_but_taken_over_under_a_new_term(worker_pool: Pool) -> None:
     first, second = Leases(worker_pool, "first"), Leases(worker_pool, "second")
     held = await first.claim(SHARDS)
