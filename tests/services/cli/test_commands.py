@@ -1,0 +1,166 @@
+"""The command line as an operator uses it: against a real database, judged by what it prints and its exit code."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from services.cli.main import main
+
+KEY = base64.b64encode(bytes(32)).decode()
+NOWHERE = "127.0.0.1:1"
+ROWS = """sku,product_sku,name,base_price,stock
+KOPI-1,,Kopi Arabika Gayo 250g,85000,11
+KOPI-2,,Kopi Robusta Lampung 250g,"189,50",4
+"""
+
+
+@pytest.fixture
+def environment(database_url: str) -> dict[str, str | None]:
+    return {
+        "SYNCSTORE_DATABASE_URL": database_url,
+        "SYNCSTORE_KAFKA_BOOTSTRAP": NOWHERE,
+        "SYNCSTORE_ENCRYPTION_KEYS": f"k1:{KEY}",
+    }
+
+
+def syncstore(environment: dict[str, str | None], *arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)
+
+
+def count(url: str | None, table: str) -> int:
+    assert url is not None
+    with psycopg.connect(url) as connection:
+        row = connection.execute(f"select count(*) from {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    path = tmp_path / "catalogue.csv"
+    path.write_text(ROWS)
+    return path
+
+
+def test_a_preview_tells_everything_and_stores_nothing(environment: dict[str, str | None], catalogue: Path) -> None:
+    told = syncstore(environment, "import", str(catalogue), "--preview")
+    assert "2 rows: 1 would be created, 0 would be updated, 0 unchanged, 1 rejected" in told.stdout
+    assert "line 3, base_price" in told.stdout
+    assert told.exit_code == 3
+    assert count(environment["SYNCSTORE_DATABASE_URL"], "events") == 0
+
+
+def test_an_import_takes_the_good_rows_and_names_the_others(
+    environment: dict[str, str | None], catalogue: Path
+) -> None:
+    told = syncstore(environment, "import", str(catalogue), "--json")
+    report = json.loads(told.stdout)
+    assert (report["created"], report["rejected"]) == (1, 1)
+    assert report["rejections"][0]["line"] == 3
+    assert count(environment["SYNCSTORE_DATABASE_URL"], "events") == 2  # the product and its stock
+    again = syncstore(environment, "import", str(catalogue))
+    assert "0 created, 0 updated, 1 unchanged, 1 rejected" in again.stdout
+
+
+def test_a_file_without_columns_is_refused_as_a_whole_with_the_remedy(
+    environment: dict[str, str | None], tmp_path: Path
+) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("\n")
+    told = syncstore(environment, "import", str(path))
+    assert told.exit_code == 1
+    assert "Give a CSV file whose first row names the columns." in told.stderr
+
+
+def test_a_key_is_made_listed_without_its_secret_and_revoked(environment: dict[str, str | None]) -> None:
+    made = syncstore(environment, "keys", "create", "--org", "toko", "--name", "kasir", "--scopes", "products:read")
+    key = made.stdout.strip()
+    assert key.startswith("sk_")
+    _, key_id, secret = key.split("_", 2)
+    listed = syncstore(environment, "keys", "list", "--org", "toko").stdout
+    assert key_id in listed
+    assert "kasir" in listed
+    assert secret not in listed
+    assert "revoked" in syncstore(environment, "keys", "revoke", "--org", "toko", key_id).stdout
+    twice = syncstore(environment, "keys", "revoke", "--org", "toko", key_id)
+    assert twice.exit_code == 1
+    assert "syncstore keys list --org toko" in twice.stderr
+
+
+def test_an_unknown_scope_is_named(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment, "keys", "create", "--org", "toko", "--name", "x", "--scopes", "everything")
+    assert told.exit_code == 1
+    assert "everything: no such scope; there are" in told.stderr
+
+
+def test_migrating_twice_is_harmless(environment: dict[str, str | None]) -> None:
+    assert syncstore(environment, "migrate").stdout == "the schema is up to date\n"
+
+
+def test_kafka_away_is_told_with_its_address(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment, "topics")
+    assert told.exit_code == 1
+    assert NOWHERE in told.stderr
+
+
+def test_postgresql_away_is_told(environment: dict[str, str | None]) -> None:
+    away = environment | {"SYNCSTORE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    told = syncstore(away, "migrate")
+    assert told.exit_code == 1
+    assert "PostgreSQL does not answer" in told.stderr
+
+
+def test_a_wrong_setting_stops_every_command_by_name(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment | {"SYNCSTORE_API_PORT": "eighty"}, "migrate")
+    assert told.exit_code == 1
+    assert "SYNCSTORE_API_PORT" in told.stderr
+
+
+def test_relay_status_tells_what_waits_and_that_nobody_relays(
+    environment: dict[str, str | None], catalogue: Path
+) -> None:
+    syncstore(environment, "import", str(catalogue))
+    told = syncstore(environment, "relay", "status").stdout
+    assert "waiting   2 events" in told
+    assert "no relay is running; start one with: syncstore relay" in told
+    assert syncstore(environment, "relay", "parked").stdout == "nothing is parked\n"
+
+
+def test_a_view_that_does_not_exist_is_answered_with_those_that_do(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment, "projections", "verify", "nonsense")
+    assert told.exit_code == 1
+    assert "there are catalogue, history, listing_status, conflicts" in told.stderr
+
+
+def test_health_tells_when_the_api_does_not_answer(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment, "health", "--url", "http://127.0.0.1:1")
+    assert told.exit_code == 1
+    assert "does not answer" in told.stderr
+
+
+def test_a_taken_port_ends_the_api_with_the_setting_to_change(environment: dict[str, str | None]) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        variables = {name: value for name, value in environment.items() if value is not None}
+        ended = subprocess.run(
+            [sys.executable, "-m", "services.cli.main", "api"],
+            env={**variables, "SYNCSTORE_API_PORT": str(port), "PATH": ""},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode != 0
+    assert f"port {port}" in ended.stderr
+    assert "SYNCSTORE_API_PORT" in ended.stderr
