@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 import uvicorn
 
+from domain.errors import SyncStoreError
 from services.api.application import create_api
 from services.app import App
 
@@ -21,7 +22,7 @@ DRAIN_SECONDS: Final = 10
 log: Final = structlog.get_logger()
 
 
-class PortTaken(OSError):
+class PortTaken(SyncStoreError):
     """Another process listens where the API was to be served."""
 
 
