@@ -135,9 +135,9 @@ async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str
     kafka = kafka_of(settings)
     store, identities = PostgresEventStore(pool), TimeSortedIdentities()
     producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
-    with reaching(kafka):
-        await producer.start()
     try:
+        with reaching(kafka):
+            await producer.start()
         effects: tuple[Effect, ...] = (
             Projections(VIEWS),
             DeriveDesired(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
 
 from domain.messages import Append, Claim, Outcome, RecordedEvent, Replayed
 from domain.ports import AllBatch, AsOf
@@ -74,15 +72,11 @@ class PostgresEventStore:
 
     async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         bounds = {"after": max(after, f"{category}-"), "end": f"{category}.", "org_id": org_id, "limit": limit}
-        async with self._asking(org_id) as cursor:
-            await cursor.execute(READ["streams_of"], bounds)
-            return [row[0] for row in await cursor.fetchall()]
+        return [stream for (stream,) in await self._ask(org_id, READ["streams_of"], bounds)]
 
     async def answered(self, org_id: str, key: str) -> Replayed | None:
-        async with self._asking(org_id) as cursor:
-            await cursor.execute(READ["answered"], {"org_id": org_id, "key": key})
-            row = await cursor.fetchone()
-        return Replayed(bytes(row[0]), bytes(row[1]), row[2], row[3]) if row else None
+        rows = await self._ask(org_id, READ["answered"], {"org_id": org_id, "key": key})
+        return next((Replayed(*row) for row in rows), None)
 
     async def owner_of(self, org_id: str, claims: Sequence[Claim]) -> Mapping[Claim, str]:
         asked = {
@@ -90,9 +84,7 @@ class PostgresEventStore:
             "kinds": [claim.kind for claim in claims],
             "values": [claim.value for claim in claims],
         }
-        async with self._asking(org_id) as cursor:
-            await cursor.execute(READ["owners"], asked)
-            return {Claim(kind, value): stream for kind, value, stream in await cursor.fetchall()}
+        return {Claim(kind, value): stream for kind, value, stream in await self._ask(org_id, READ["owners"], asked)}
 
     async def read_all(self, *, after: str | None = None, limit: int | None = None) -> AsyncIterator[AllBatch]:
         with translated():
@@ -123,24 +115,16 @@ class PostgresEventStore:
         return await send()
 
     async def _read(self, org_id: str, query: str, parameters: dict[str, Any]) -> list[RecordedEvent]:
-        async with self._asking(org_id) as cursor:
-            await cursor.execute(query, parameters)
-            return [recorded(row) for row in await cursor.fetchall()]
+        return [recorded(row) for row in await self._ask(org_id, query, parameters)]
 
-    @asynccontextmanager
-    async def _asking(self, org_id: str) -> AsyncIterator[AsyncCursor[Any]]:
-        """A cursor that sees one organisation. Its statements travel together, so that a read is one round trip."""
+    async def _ask(self, org_id: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of one organisation. Both statements travel together, and until the end of the pipeline they are one
+        transaction: one round trip, and nothing of it stays with the connection.
+        """
         with translated():
-            async with (
-                self._pool.connection() as connection,
-                connection.pipeline(),
-                connection.transaction(),
-                connection.cursor(binary=True) as cursor,
-            ):
+            async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
                 cursor.adapters.register_loader("json", JsonBytes)
-                await _work_for(connection, org_id)
-                yield cursor
-
-
-async def _work_for(connection: AsyncConnection[Any], org_id: str) -> None:
-    await connection.execute("select set_config('syncstore.org', %s, true)", (org_id,))
+                async with connection.pipeline():
+                    await connection.execute(READ["work_for"], {"org_id": org_id}, prepare=True)
+                    await cursor.execute(query, parameters, prepare=True)
+                return await cursor.fetchall()

@@ -17,6 +17,7 @@ from prometheus_client import start_http_server
 from domain.errors import Refusal, SyncStoreError
 from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.observability.logs import configure_logs
+from infrastructure.postgres.errors import translated
 from infrastructure.settings import Settings, WrongSettings, read_settings
 from services.servers import servers_for, with_servers
 
@@ -65,7 +66,8 @@ async def _until_signalled(part: Part, settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     log.info("part_started")
     try:
-        await part(settings, stop)
+        with translated():
+            await part(settings, stop)
     except SyncStoreError as error:
         log.error("part_failed", reason=str(error), kind=type(error).__name__)  # noqa: TRY400  # the reason says it all
         sys.exit(1)

@@ -116,9 +116,10 @@ class DeriveDesired:
         self, cause: RecordedEvent, product: Product, levels: Iterable[tuple[str, str, int]], shop: Connection
     ) -> None:
         available: dict[str, int] = defaultdict(int)
+        shown = {warehouse.casefold() for warehouse in shop.warehouses}  # as `stock_id` compares them
         for sku, warehouse, on_hand in levels:
-            if not shop.warehouses or warehouse in shop.warehouses:
-                available[sku] += on_hand
+            if not shown or warehouse.casefold() in shown:
+                available[sku.casefold()] += on_hand
         context = CommandContext(
             org_id=cause.org_id,
             actor=cause.actor,

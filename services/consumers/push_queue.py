@@ -25,6 +25,7 @@ REASONS: Final = frozenset(
         "listing.resumed",
         "listing.conflict-resolved",
         "listing.drift-found",
+        "listing.override-kept",  # or dropped: then the master's value is to be shown again
     }
 )
 """After any of these, desired and confirmed may differ and nothing may stand in the way."""

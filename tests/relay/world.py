@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 from domain.messages import RecordedEvent
 from infrastructure.kafka import cloudevents
 from infrastructure.kafka.client import KafkaSettings
+from infrastructure.kafka.records import Record
 from infrastructure.kafka.replay import Replay
 from infrastructure.kafka.topics import TOPICS, create_or_check
 from infrastructure.outbox.leases import Leases
@@ -77,15 +78,18 @@ class World:
         assert row is not None
         return int(row[0])
 
-    async def published(self) -> list[RecordedEvent]:
-        """This world's events in the topics, by partition, in the order of their offsets."""
+    async def records(self) -> list[Record]:
+        """This world's records in the topics, by partition, in the order of their offsets."""
         async with Replay(self.kafka, TOPICS) as replay:
             return [
-                cloudevents.read(record.key, record.value or b"", record.headers)
+                record
                 async for batch in replay.records(self.before, await replay.ends())
                 for record in batch
                 if dict(record.headers).get("ce_org") == self.org.encode()
             ]
+
+    async def published(self) -> list[RecordedEvent]:
+        return [cloudevents.read(record.key, record.value or b"", record.headers) for record in await self.records()]
 
     async def versions(self) -> dict[str, list[int]]:
         """What Kafka holds of each key, in order."""

@@ -2,16 +2,22 @@
 -- phase: before the code that uses it
 
 do $$
+declare
+    name text;
 begin
-    -- Roles belong to the whole cluster, so another database of it may have made them already.
-    if not exists (select from pg_roles where rolname = 'syncstore_app') then
-        create role syncstore_app nologin nobypassrls;
-    end if;
-    if not exists (select from pg_roles where rolname = 'syncstore_worker') then
-        create role syncstore_worker nologin nobypassrls;
-    end if;
-    -- Whoever migrates may also become either role: one database URL is enough for a small installation.
-    execute format('grant syncstore_app, syncstore_worker to %I', current_user);
+    foreach name in array array['syncstore_app', 'syncstore_worker'] loop
+        -- Roles belong to the whole cluster: another database of it may have made them, or be making them now.
+        if not exists (select from pg_roles where rolname = name) then
+            begin
+                execute format('create role %I nologin nobypassrls', name);
+            exception when duplicate_object or unique_violation then null;
+            end;
+        end if;
+        -- Whoever migrates may also become either role: one database URL is enough for a small installation.
+        if not (select rolsuper from pg_roles where rolname = current_user) then
+            execute format('grant %I to %I', name, current_user);
+        end if;
+    end loop;
 end
 $$;
 

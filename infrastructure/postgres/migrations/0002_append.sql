@@ -15,6 +15,7 @@ declare
 begin
     foreach name in array array['events', 'streams', 'idempotency_keys', 'claims'] loop
         execute format('alter table %I enable row level security', name);
+        execute format('alter table %I force row level security', name);  -- for the owner too
         execute format('create policy own_org on %I to syncstore_app using (org_id = current_org()) '
                        'with check (org_id = current_org())', name);
         execute format('create policy every_org on %I to syncstore_worker using (true) with check (true)', name);
