@@ -1,0 +1,1 @@
+"""Consumers over a real database and a shop in memory."""
