@@ -52,11 +52,11 @@ class ShardHolder:
     async def maintain(
         self, busy_shards: Callable[[], Collection[int]], *, relays: int = 0, free_shards: int = 0
     ) -> bool:
-        """Renew, hand over and claim as time goes by; True when the shards to read have changed.
+        """Renew, hand over and claim as time goes by; True when the shards to read have changed, or may have meanwhile.
 
         `relays` and `free_shards`, as seen lately, tell early that somebody came or went.
         """
-        now, before = self._monotonic(), self.readable
+        now, lapsed, before = self._monotonic(), not self.trusted, self.readable
         told = relays not in (0, self._relays) or free_shards > 0
         if now >= self._renew_at or (told and now >= self._claim_at):
             await self._renew(now)
@@ -71,7 +71,7 @@ class ShardHolder:
             self.held |= claimed
             if claimed:
                 self._trusted_until = min(self._trusted_until, now + self._leases.ttl * (1 - MARGIN_SHARE))
-        return self.readable != before
+        return lapsed or self.readable != before
 
     async def _renew(self, now: float) -> None:
         self.held, self._share = await self._leases.renew(self.held)

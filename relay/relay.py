@@ -66,6 +66,7 @@ class Relay:
         their leases; `patience` is how many seconds they can be relied upon. Raises what keeps Kafka from taking
         events, and what the database raises; what was read is forgotten then and read again.
         """
+        until = self._monotonic() + patience
         try:
             rows = self._next or ([] if last else await self._read(shards))
             self._next = []
@@ -76,7 +77,10 @@ class Relay:
                 await self.settled()
                 return 0
             started = self._monotonic()
-            publishing = asyncio.create_task(self._publisher.publish(rows, patience=patience))
+            if started >= until:  # reading took so long that the shards may be another's by now
+                self.forget()
+                return 0
+            publishing = asyncio.create_task(self._publisher.publish(rows, patience=until - started))
             await asyncio.sleep(0)  # first the batches, then the next read
             try:
                 if self._behind and not last:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -24,11 +24,14 @@ class Leases:
         self.owner = owner
         self.ttl = ttl
 
-    async def renew(self, held: Collection[int]) -> tuple[dict[int, int], int]:
-        """What of `held` is still ours, and the fair share of this process now."""
+    async def renew(self, held: Mapping[int, int]) -> tuple[dict[int, int], int]:
+        """What of `held` (shard -> term) is still ours, and the fair share of this process now."""
         async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
             members = await connection.execute(SQL["attend"], {"owner": self.owner, "ttl": self.ttl})
-            kept = await connection.execute(SQL["renew"], {"owner": self.owner, "ttl": self.ttl, "shards": list(held)})
+            kept = await connection.execute(
+                SQL["renew"],
+                {"owner": self.owner, "ttl": self.ttl, "shards": list(held), "terms": list(held.values())},
+            )
             row = await members.fetchone()
             assert row is not None
             share = -(-SHARDS // row[0])

@@ -12,10 +12,11 @@ select count(*) from (
 ) members;
 
 -- name: renew
--- Keep what is ours and still valid, under the same term.
-update relay_leases set expires_at = now() + make_interval(secs => %(ttl)s)
-where owner = %(owner)s and expires_at > now() and shard = any (%(shards)s)
-returning shard, term;
+-- Keep what is ours and still valid, under the same term: a namesake of this process has terms of its own.
+update relay_leases lease set expires_at = now() + make_interval(secs => %(ttl)s)
+from unnest(%(shards)s::smallint[], %(terms)s::bigint[]) as held (shard, term)
+where lease.shard = held.shard and lease.term = held.term and lease.owner = %(owner)s and lease.expires_at > now()
+returning lease.shard, lease.term;
 
 -- name: claim
 -- Take some free shards, each under a new term.

@@ -80,6 +80,19 @@ async def test_a_zombie_deletes_and_parks_nothing(world: World) -> None:
     assert not await world.is_empty()
 
 
+async def test_nothing_is_sent_once_reading_has_outlasted_the_leases(world: World) -> None:
+    for version in range(1, 6):
+        await world.store("key", version)
+    async with world.by_hand(batch=2) as relay:
+        assert await relay.relay.one_pass(relay.terms, patience=0) == 0
+        assert await relay.one_pass() == 2
+        assert await relay.relay.one_pass(relay.terms, patience=0) == 0, "nor what had been read ahead"
+        assert await world.versions() == {"key": [1, 2]}
+        assert await relay.drain() == 3
+
+    assert await world.versions() == {"key": [1, 2, 3, 4, 5]}
+
+
 async def test_stopping_leaves_nothing_to_be_sent_twice(world: World) -> None:
     await store_all(world, range(1, 61))
     for _ in range(3):

@@ -111,3 +111,15 @@ async def test_who_leaves_frees_its_shards_and_its_share_at_once(worker_pool: Po
 
     assert leaving.held == {}
     assert len(staying.readable) == SHARDS
+
+
+async def test_who_wakes_up_without_its_shards_is_told_that_they_have_changed(worker_pool: Pool, clock: Clock) -> None:
+    frozen, heir = holder(worker_pool, clock, "frozen"), Leases(worker_pool, "heir", ttl=TTL)
+    await frozen.maintain(idle)
+    async with worker_pool.connection() as connection:
+        await connection.execute("update relay_leases set expires_at = now()")
+    await heir.claim(SHARDS)
+    clock.now += TTL
+
+    assert await frozen.maintain(idle), "what was read before must be forgotten"
+    assert frozen.readable == {}

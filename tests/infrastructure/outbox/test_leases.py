@@ -74,8 +74,18 @@ async def test_only_what_is_asked_for_is_renewed(worker_pool: Pool) -> None:
     leases = Leases(worker_pool, "first")
     held = await leases.claim(SHARDS)
 
-    assert (await leases.renew([3, 4]))[0] == {3: held[3], 4: held[4]}
-    assert (await leases.renew([]))[0] == {}
+    assert (await leases.renew({3: held[3], 4: held[4]}))[0] == {3: held[3], 4: held[4]}
+    assert (await leases.renew({}))[0] == {}
+
+
+async def test_a_namesake_does_not_keep_what_the_other_has_taken_over(worker_pool: Pool) -> None:
+    frozen, awake = Leases(worker_pool, "relay/1"), Leases(worker_pool, "relay/1")
+    held = await frozen.claim(SHARDS)
+    await expire(worker_pool)
+    taken = await awake.claim(SHARDS)
+
+    assert (await frozen.renew(held))[0] == {}
+    assert (await awake.renew(taken))[0] == taken
 
 
 async def test_what_has_expired_is_not_renewed_but_taken_over_under_a_new_term(worker_pool: Pool) -> None:
