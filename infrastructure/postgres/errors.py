@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -29,13 +30,19 @@ class MigrationRefused(DatabaseError):
     """The message says which migration and what to do."""
 
 
+_UNAVAILABLE: Final = ("08", "53", "57P", "58")
+"""SQLSTATE classes: connection lost, no resources, shutting down or starting, system error. The driver's class for
+these also holds deadlocks and time-outs, which are answers of a server that is there.
+"""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise DatabaseUnavailable, with the driver's error as its cause, where the server cannot be had."""
     try:
         yield
     except (PoolTimeout, PoolClosed, psycopg.OperationalError, psycopg.InterfaceError) as error:
-        if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+        if error.sqlstate and not error.sqlstate.startswith(_UNAVAILABLE):
             raise
         raise DatabaseUnavailable(
             f"PostgreSQL does not answer: {str(error).strip() or type(error).__name__}"
