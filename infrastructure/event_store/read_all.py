@@ -22,8 +22,8 @@ from infrastructure.event_store.rows import JsonBytes, recorded
 
 NOTHING: Final = "1:1:"
 """A snapshot that shows no transaction."""
-EVERYTHING: Final = f"{2**62}:{2**62}:"
-"""A snapshot that shows each."""
+EVERYTHING: Final = f"{2**62 - 1}:{2**62 - 1}:"
+"""A snapshot that shows each. (PostgreSQL refuses multiples of 2**32, which no transaction has.)"""
 BATCH: Final = 2000
 
 
