@@ -50,6 +50,8 @@ class Due(Struct, frozen=True, kw_only=True):
     attempts: int
     revision: int
     since: datetime
+    deferred_since: datetime | None
+    """Since when every turn has met the shop's limits."""
     correlation_id: UUID
     causation_id: UUID
 
@@ -99,8 +101,9 @@ async def due(
             attempts=row[3],
             revision=row[4],
             since=row[5],
-            correlation_id=row[6],
-            causation_id=row[7],
+            deferred_since=row[6],
+            correlation_id=row[7],
+            causation_id=row[8],
         )
         for row in await cursor.fetchall()
     ]
@@ -122,10 +125,19 @@ async def done(connection: AsyncConnection[Any], item: Due) -> bool:
     return cursor.rowcount == 1
 
 
-async def postpone(connection: AsyncConnection[Any], item: Due, *, until: datetime, attempts: int) -> None:
+async def postpone(
+    connection: AsyncConnection[Any], item: Due, *, until: datetime, attempts: int, deferred: bool = False
+) -> None:
+    """`deferred`: the shop's limits were met, so nothing is known of the value itself."""
     await connection.execute(
         SQL["postpone"],
-        {"listing_id": item.listing_id, "revision": item.revision, "due_at": until, "attempts": attempts},
+        {
+            "listing_id": item.listing_id,
+            "revision": item.revision,
+            "due_at": until,
+            "attempts": attempts,
+            "deferred": deferred,
+        },
     )
 
 

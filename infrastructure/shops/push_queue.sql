@@ -22,7 +22,7 @@ set priority = least(push_queue.priority, excluded.priority),
 
 -- name: due
 -- The most urgent listings of a lane that are not under way.
-select listing_id, product_id, priority, attempts, revision, wanted_since, correlation_id, causation_id
+select listing_id, product_id, priority, attempts, revision, wanted_since, deferred_since, correlation_id, causation_id
 from push_queue
 where org_id = %(org_id)s and connection_id = %(connection_id)s and due_at <= %(now)s
     and listing_id <> all (%(under_way)s::text[])
@@ -40,7 +40,9 @@ delete from push_queue where listing_id = %(listing_id)s and revision = %(revisi
 
 -- name: postpone
 -- Try again later; a new reason in between has already made the row due.
-update push_queue set due_at = %(due_at)s, attempts = %(attempts)s
+update push_queue
+set due_at = %(due_at)s, attempts = %(attempts)s,
+    deferred_since = case when %(deferred)s then coalesce(deferred_since, now()) end
 where listing_id = %(listing_id)s and revision = %(revision)s;
 
 -- name: depth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from domain.connection.state import Connection
 from domain.errors import SyncStoreError
@@ -14,6 +15,9 @@ from domain.policies.retry import ErrorClass
 from domain.product.state import Product
 from infrastructure.platforms.connector import Capabilities, DraftVariant, ListingDraft, PlatformError
 from services.consumers.sending import kilograms, pictures
+
+CATEGORY_UNKNOWN: Final = "category_unknown"
+"""A category is no field of a listing: `DeriveDesired` lets the item be tried when there is one."""
 
 
 class NotReady(SyncStoreError):
@@ -56,6 +60,7 @@ def _figure(listing: Listing, field: str) -> int:
 def _check(listing: Listing, product: Product, category: str | None, limits: Capabilities) -> None:
     title, description = str(listing.field(TITLE).target or ""), str(listing.field(DESCRIPTION).target or "")
     wrong: dict[str, str] = {}
+    codes: dict[str, str] = {}
     if not limits.title_min <= len(title) <= limits.title_max:
         wrong[TITLE] = (
             f"{limits.name} takes titles of {limits.title_min} to {limits.title_max} characters, not {len(title)}"
@@ -70,8 +75,12 @@ def _check(listing: Listing, product: Product, category: str | None, limits: Cap
     if not listing.field(IMAGES).target:
         wrong[IMAGES] = f"{limits.name} needs at least one picture"
     if category is None:
-        wrong[LISTED] = f"no category of {limits.name} is known for {product.category!r}: name one on the connection"
-    if len(product.sellables) > limits.variants_max:
+        codes[LISTED] = CATEGORY_UNKNOWN
+        wrong[LISTED] = (
+            f"no category of {limits.name} is known for {product.category!r}: give the product one that the connection "
+            "has a category for"
+        )
+    elif len(product.sellables) > limits.variants_max:
         wrong[LISTED] = f"{limits.name} takes {limits.variants_max} variants an item, not {len(product.sellables)}"
     if wrong:
         raise NotReady(
@@ -80,7 +89,7 @@ def _check(listing: Listing, product: Product, category: str | None, limits: Cap
                     field=name,
                     value=listing.field(name).target,
                     error_class=ErrorClass.VALID,
-                    code="not_ready",
+                    code=codes.get(name, "not_ready"),
                     message=message,
                 )
                 for name, message in wrong.items()

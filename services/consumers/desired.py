@@ -16,15 +16,19 @@ from psycopg import AsyncConnection
 from domain import events as wire
 from domain.connection.events import ConnectionEvent, ConnectionOpened, PricingRuleChanged
 from domain.connection.state import Connection
+from domain.listing.commands import ReleaseHold
+from domain.listing.desired import LISTED
+from domain.listing.state import Listing, ListingState
 from domain.messages import CommandContext, RecordedEvent
 from domain.policies.price_checks import PriceBounds
 from domain.ports import Clock, EventStore
 from domain.product.events import ProductEvent
 from domain.product.state import Product
 from domain.stock.events import StockEvent
-from domain.values import Platform, category_of, identity_of, stream_id
+from domain.values import Platform, category_of, identity_of, listing_id, stream_id
 from infrastructure.shops import stock_levels
 from infrastructure.shops.stock_levels import Level
+from services.consumers.creating import CATEGORY_UNKNOWN
 from services.usecases.aggregates import CONNECTION, PRODUCT
 from services.usecases.listings import Listings
 from services.usecases.repository import from_store
@@ -130,9 +134,17 @@ class DeriveDesired:
             occurred_at=cause.occurred_at,
         )
         async with self._room:
-            await self._listings.set_desired(
+            done, _ = await self._listings.set_desired(
                 context, product, available, shop, cause=cause.type, bounds=self._bounds.get(shop.platform)
             )
+            if _lacked_category(done.state) and shop.category_for(product.category) is not None:
+                release = ReleaseHold(reason="a category is known now", fields=(LISTED,))
+                await self._listings.handle(context, listing_id(shop.connection_id, product.product_id), release)
+
+
+def _lacked_category(listing: ListingState) -> bool:
+    refused = listing.field(LISTED).refused if isinstance(listing, Listing) else None
+    return refused is not None and refused.code == CATEGORY_UNKNOWN
 
 
 async def _record_levels(connection: AsyncConnection[Any], events: Iterable[RecordedEvent]) -> None:

@@ -71,7 +71,7 @@ class LaneRunner:
     async def close(self) -> None:
         """Take nothing new, finish what is under way."""
         self._closing = True
-        if self._under_way:
+        while self._under_way:
             await asyncio.wait(list(self._under_way.values()))
 
     async def connection(self) -> Connection:
@@ -86,11 +86,12 @@ class LaneRunner:
     async def _fill(self) -> float:
         """Start what there is room for; how long to wait before looking again."""
         now = self.clock.now()
-        if self._paused_until is not None and self._paused_until > now:
-            return min((self._paused_until - now).total_seconds(), 1.0)
         shop = await self.connection()
         if shop.paused is not None:
+            self._paused_until = None  # resuming a connection ends what its shop had asked for
             return SETTINGS_SECONDS
+        if self._paused_until is not None and self._paused_until > now:
+            return min((self._paused_until - now).total_seconds(), 1.0)
         room = self.concurrency - len(self._under_way)
         if room <= 0:
             return LOOK_SECONDS
@@ -103,7 +104,7 @@ class LaneRunner:
                 under_way=list(self._under_way),
                 limit=room,
             )
-        for item in items:
+        for item in () if self._closing else items:
             task = asyncio.create_task(self._turn(shop, item))
             self._under_way[item.listing_id] = task
         UNDER_WAY.labels(self.lane.connection_id).set(len(self._under_way))
@@ -143,7 +144,10 @@ class LaneRunner:
             if turn.again_at is None:
                 await push_queue.done(connection, item)
             else:
-                await push_queue.postpone(connection, item, until=turn.again_at, attempts=turn.attempts)
+                deferred = turn.pause_lane_until is not None
+                await push_queue.postpone(
+                    connection, item, until=turn.again_at, attempts=turn.attempts, deferred=deferred
+                )
             if turn.pause_lane_until is not None:
                 self._paused_until = turn.pause_lane_until
                 await lanes.pause(

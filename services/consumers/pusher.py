@@ -67,7 +67,7 @@ class Pusher:
             now=now,
             attempts=item.attempts + 1,
             jitter=self._jitter(),
-            deferred_seconds=(now - item.since).total_seconds(),
+            deferred_seconds=(now - (item.deferred_since or now)).total_seconds(),
         )
         if needs_creation(listing):
             await self._create(connector, connection, org_id, item, listing, rows, sent)
@@ -76,7 +76,7 @@ class Pusher:
             await send(connector, listing.link.external_id, external_variants(listing), rows, sent)
         await self._record(org_id, item, sent)
         _, listing = await self._listings.get(org_id, item.listing_id)
-        attempts = sent.attempts if sent.counts_as_attempt else item.attempts
+        attempts = sent.attempts if sent.counts_as_attempt else item.attempts if sent.retry_at else 0
         again = sent.retry_at or _next_look(listing, now)
         if again is not None and again <= now and not sent.has_news:
             again = now + NO_PROGRESS

@@ -35,7 +35,7 @@ class Sent:
     """This one included."""
     jitter: float
     deferred_seconds: float
-    """How long the listing has been waiting already."""
+    """How long the shop's limits have been holding the listing up."""
     confirmed: list[PushedValue] = field(default_factory=list)
     refused: list[RefusedValue] = field(default_factory=list)
     held: list[PostponedValue] = field(default_factory=list)
@@ -74,14 +74,16 @@ class Sent:
                     self.pause_lane_until = until
             case retry.Hold(recheck_seconds=seconds, reason=reason):
                 recheck = self.now + timedelta(seconds=seconds)
-                words = f"{reason}: {error.message}" if error.message else reason
+                words = _in_full(reason, error)
                 self.held += [
                     PostponedValue(field=row.field, code=error.code, reason=words, recheck_at=recheck) for row in rows
                 ]
             case retry.PauseConnection(reason=reason):
                 self.needs_person = reason
-            case retry.Fail(reason=reason) | retry.Park(reason=reason):
+            case retry.Fail(reason=reason):
                 self.refuse(rows, error.error_class, error.code, error.message or reason)
+            case retry.Park(reason=reason):
+                self.refuse(rows, error.error_class, error.code, _in_full(reason, error))
             case retry.RefreshToken():
                 raise AssertionError("a connector refreshes its token itself")
             case _:
@@ -99,6 +101,11 @@ class Sent:
             )
             for row in rows
         ]
+
+
+def _in_full(reason: str, error: PlatformError) -> str:
+    """What follows, and the platform's own words."""
+    return f"{reason}: {error.message}" if error.message else reason
 
 
 async def send(
