@@ -13,3 +13,14 @@ from append_commands(
     %(c_command)b::integer[], %(c_streams)b::text[], %(c_kinds)b::text[], %(c_values)b::text[],
     %(r_command)b::integer[], %(r_streams)b::text[], %(r_kinds)b::text[], %(r_values)b::text[]
 );
+
+-- name: append_command
+-- One command with one event and a key, and its outcome.
+select command, outcome, stream_version, last_position, stored_fingerprint, stored_response, claim_kind, claim_value,
+    claim_owner
+from append_command(
+    %(org_id)s::text, %(stream)s::text, %(expected)s::integer,
+    %(key)s::text, %(fingerprint)s::bytea, %(response)s::bytea,
+    %(partition_key)s::text, %(shard)s::smallint, %(id)s::uuid, %(type)s::text, %(schema)s::smallint, %(data)s::text,
+    %(occurred_at)s::timestamptz, %(actor)s::text, %(correlation)s::uuid, %(causation)s::uuid, %(batch)s::uuid
+);

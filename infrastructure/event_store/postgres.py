@@ -96,9 +96,10 @@ class PostgresEventStore:
         return await self._repeated(lambda: self._send_once(org_id, appends))
 
     async def _send_once(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
+        name, parameters = statement.call(org_id, appends)
         with translated():
             async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
-                await cursor.execute(SQL["append_commands"], statement.parameters(org_id, appends), prepare=True)
+                await cursor.execute(SQL[name], parameters, prepare=True)
                 return statement.outcomes(appends, await cursor.fetchall())
 
     async def _send_many(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:

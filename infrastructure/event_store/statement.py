@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from domain.errors import SyncStoreError
-from domain.messages import Append, Appended, Claim, ClaimTaken, Outcome, Replayed, VersionMoved
+from domain.messages import (
+    Append,
+    Appended,
+    Claim,
+    ClaimTaken,
+    Idempotency,
+    NewEvent,
+    Outcome,
+    Replayed,
+    VersionMoved,
+)
 from infrastructure.outbox.shards import shard_of
 from infrastructure.postgres import arrays
 
@@ -40,6 +50,37 @@ def marks(append: Append) -> set[tuple[str, ...]]:
         found.add(("key", append.idempotency.key))
     found.update(("claim", claim.kind, claim.value) for claim in (*append.claims, *append.releases))
     return found
+
+
+def call(org_id: str, appends: Sequence[Append]) -> tuple[str, dict[str, Any]]:
+    """The name of the statement for these appends, and its parameters."""
+    if len(appends) == 1:
+        (append,) = appends
+        if append.idempotency is not None and len(append.events) == 1 and not append.claims and not append.releases:
+            return "append_command", _single(org_id, append, append.idempotency, append.events[0])
+    return "append_commands", parameters(org_id, appends)
+
+
+def _single(org_id: str, append: Append, kept: Idempotency, event: NewEvent) -> dict[str, Any]:
+    return {
+        "org_id": org_id,
+        "stream": append.stream_id,
+        "expected": append.expected_version,
+        "key": kept.key,
+        "fingerprint": kept.fingerprint,
+        "response": kept.response,
+        "partition_key": append.partition_key,
+        "shard": shard_of(append.partition_key),
+        "id": event.event_id,
+        "type": event.type,
+        "schema": event.schema,
+        "data": event.data.decode(),
+        "occurred_at": event.occurred_at,
+        "actor": event.actor,
+        "correlation": event.correlation_id,
+        "causation": event.causation_id,
+        "batch": event.batch_id,
+    }
 
 
 def parameters(org_id: str, appends: Sequence[Append]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ statement would be prepared again and again under other types. Every connection 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
@@ -16,7 +16,7 @@ import psycopg
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
-_NULL: Final = b"\xff\xff\xff\xff"
+_NULL: Final = (b"\xff\xff\xff\xff",)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _length: Final = struct.Struct(">i").pack
@@ -94,18 +94,8 @@ def _start(kind: type[Array], length: int, *, nulls: bool = False) -> bytes:
 
 
 def _encoded(kind: type[Array], values: Sequence[bytes | None]) -> bytes:
-    parts: list[bytes] = [_start(kind, len(values), nulls=None in values)]
-    parts.extend(_elements(values))
-    return b"".join(parts)
-
-
-def _elements(values: Iterable[bytes | None]) -> Iterable[bytes]:
-    for value in values:
-        if value is None:
-            yield _NULL
-        else:
-            yield _length(len(value))
-            yield value
+    parts = [part for value in values for part in (_NULL if value is None else (_length(len(value)), value))]
+    return _start(kind, len(values), nulls=None in values) + b"".join(parts)
 
 
 class _ArrayDumper(Dumper):

@@ -207,3 +207,62 @@ begin
         where asked.version = asked.expected and asked.place <> all (refused);
 end
 $$;
+
+-- One command with one event and a key, which is what a caller alone mostly asks for: the same steps and outcomes without
+-- the arrays. What it cannot store it hands to append_commands, having written nothing.
+create function append_command(
+    p_org text, p_stream text, p_expected integer, p_key text, p_fingerprint bytea, p_response bytea,
+    p_partition_key text, p_shard smallint, p_id uuid, p_type text, p_schema smallint, p_data text,
+    p_occurred_at timestamptz, p_actor text, p_correlation uuid, p_causation uuid, p_batch uuid
+)
+returns table (
+    command integer, outcome text, stream_version integer, last_position bigint,
+    stored_fingerprint bytea, stored_response bytea, claim_kind text, claim_value text, claim_owner text
+)
+language plpgsql
+as $$
+declare
+    reached bigint;
+begin
+    perform set_config('syncstore.org', p_org, true);
+
+    insert into idempotency_keys (org_id, key, fingerprint, response, stream_id, version, events)
+    values (p_org, p_key, p_fingerprint, p_response, p_stream, p_expected + 1, 1)
+    on conflict (org_id, key) do nothing;
+
+    if found then
+        if p_expected = 0 then
+            insert into streams (org_id, stream_id, version) values (p_org, p_stream, 1)
+            on conflict (org_id, stream_id) do nothing;
+        else
+            update streams set version = p_expected + 1, previous = p_expected
+            where org_id = p_org and stream_id = p_stream and version = p_expected;
+        end if;
+        if found then
+            insert into events (
+                org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, actor,
+                correlation_id, causation_id, batch_id
+            )
+            values (
+                p_org, p_stream, p_expected + 1, p_partition_key, p_id, p_type, p_schema, p_data::json, p_occurred_at,
+                p_actor, p_correlation, p_causation, p_batch
+            )
+            returning position into reached;
+            insert into outbox (position, shard) values (reached, p_shard);
+            return query select 1, 'appended', p_expected + 1, reached, null::bytea, null::bytea, null::text,
+                null::text, null::text;
+            return;
+        end if;
+        delete from idempotency_keys where org_id = p_org and key = p_key;
+    end if;
+
+    return query select * from append_commands(
+        p_org, array[p_stream], array[p_expected], array[p_expected + 1], array[p_key], array[p_fingerprint],
+        array[p_response],
+        array[1], array[p_stream], array[p_expected + 1], array[p_partition_key], array[p_shard], array[p_id],
+        array[p_type], array[p_schema], array[p_data], array[p_occurred_at], array[p_actor], array[p_correlation],
+        array[p_causation], array[p_batch],
+        '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}'
+    );
+end
+$$;
