@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -50,6 +50,8 @@ class LaneKeeper:
         self._runner = runner
         self._watch = watch
         self._held: dict[tuple[str, str], Held] = {}
+        self._leaving: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """A push under way is waited for beside the renewals, which must not be late for the other lanes."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then finish the pushes under way and hand the lanes over."""
@@ -59,7 +61,9 @@ class LaneKeeper:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RENEW_SECONDS)
         finally:
-            await asyncio.gather(*(self._leave(held) for held in list(self._held.values())))
+            for held in list(self._held.values()):
+                self._leave(held)
+            await asyncio.gather(*self._leaving.values())
             with contextlib.suppress(Exception):  # leases end by themselves
                 async with self._pool.connection() as connection:
                     await lanes.release(connection, owner=self._owner)
@@ -76,13 +80,13 @@ class LaneKeeper:
         for key, held in list(self._held.items()):
             if key not in current or current[key].term != held.lane.term:
                 log.warning("lane_lost", connection_id=held.lane.connection_id)
-                await self._leave(held)
+                self._leave(held)
         for held in list(self._held.values()):
             if await self._has_new_secrets(held):
                 log.info("shop_authorised_anew", connection_id=held.lane.connection_id)
-                await self._leave(held)
+                self._leave(held)
         for key, lane in current.items():
-            if key not in self._held:
+            if key not in self._held and key not in self._leaving:
                 await self._take(lane)
 
     async def _has_new_secrets(self, held: Held) -> bool:
@@ -102,10 +106,27 @@ class LaneKeeper:
         self._held[lane.key] = Held(lane, connector, revision, runner, tasks)
         log.info("lane_taken", connection_id=lane.connection_id, term=lane.term)
 
-    async def _leave(self, held: Held) -> None:
-        self._held.pop(held.lane.key, None)
-        await held.runner.close()
-        for task in held.tasks:
-            task.cancel()
-        await asyncio.gather(*held.tasks, return_exceptions=True)
+    def _leave(self, held: Held) -> None:
+        key = held.lane.key
+        self._leaving[key] = asyncio.create_task(_finish(self._held.pop(key)))
+        self._leaving[key].add_done_callback(lambda _: self._leaving.pop(key))
+
+
+async def _finish(held: Held) -> None:
+    await held.runner.close()
+    await end(held.tasks)
+    try:
         await held.connector.aclose()
+    except Exception as error:  # noqa: BLE001  # it is not used any more, whatever is the matter with it
+        log.warning("connector_not_closed", connection_id=held.lane.connection_id, reason=str(error))
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: Python 3.11 loses a cancellation that meets the end of a `wait_for`, as the database
+    driver has many.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)

@@ -30,6 +30,7 @@ from infrastructure.shops.lanes import Lane
 from infrastructure.shops.push_queue import Due
 from services.consumers.desired import DeriveDesired
 from services.consumers.lane import LaneRunner
+from services.consumers.lane_keeper import end
 from services.consumers.push_queue import QueuePushes
 from services.consumers.pusher import Pusher, Turn
 from services.consumers.watch import Watch
@@ -205,8 +206,7 @@ class Stage:
             await until(self._rests)
             await runner.close()
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await end([running])
 
     async def settle(self) -> None:
         """Until neither consumers nor the lane have anything to do now."""

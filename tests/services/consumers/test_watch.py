@@ -27,6 +27,7 @@ from domain.policies.conflict_policy import ConflictPolicy, LatestWins, Manual, 
 from domain.policies.retry import ErrorClass
 from infrastructure.platforms.connector import ExternalListing, ListingStatus, PlatformError
 from infrastructure.shops import inbox
+from services.consumers.lane_keeper import end
 from services.consumers.watch import Watch
 from tests.plugins.shopee_simulator import until
 from tests.services.consumers.stage import ORG, Stage
@@ -42,8 +43,7 @@ async def watching(stage: Stage, *, before: bool = True) -> AsyncIterator[Watch]
             await until(lambda: looked_at(stage))
         yield watch
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end([running])
 
 
 async def looked_at(stage: Stage) -> bool:
