@@ -78,6 +78,10 @@ class Publisher:
             await self.producer.abandon()
         return published
 
+    async def abandon(self) -> None:
+        """Nothing that was not acknowledged is sent after this."""
+        await self.producer.abandon()
+
     async def _batches(self, rows: Sequence[Pending], published: Published) -> dict[Partition, list[Batch]]:
         batches: dict[Partition, list[Batch]] = {}
         nowhere: set[bytes] = set()

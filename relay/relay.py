@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from infrastructure.outbox.low_mark import LowMark
-from infrastructure.outbox.reader import Horizon, Outbox, Pending, Refused
+from infrastructure.outbox.port import OutboxPort
+from infrastructure.outbox.reader import Horizon, Pending, Refused
 from relay.metrics import RelayMetrics
-from relay.publisher import Published, Publisher
+from relay.publisher import Published
 
 BATCH: Final = 4_000
 SWEEP_SECONDS: Final = 10.0
@@ -27,11 +28,23 @@ LOOK_SECONDS: Final = 0.02
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
+class Sender(Protocol):
+    """What a relay needs of Kafka. `Publisher` is one."""
+
+    async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
+        """Afterwards nothing of these rows is on its way any more."""
+        ...
+
+    async def abandon(self) -> None:
+        """Nothing that was not acknowledged is sent after this."""
+        ...
+
+
 class Relay:
     def __init__(
         self,
-        outbox: Outbox,
-        publisher: Publisher,
+        outbox: OutboxPort,
+        publisher: Sender,
         metrics: RelayMetrics,
         *,
         batch: int = BATCH,
@@ -89,7 +102,7 @@ class Relay:
             except BaseException:
                 publishing.cancel()
                 await asyncio.gather(publishing, return_exceptions=True)
-                await self._publisher.producer.abandon()
+                await self._publisher.abandon()
                 raise
             self._metrics.pass_seconds.observe(self._monotonic() - started)
             await self._settle(published, shards)
