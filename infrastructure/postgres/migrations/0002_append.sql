@@ -43,7 +43,10 @@ returns table (
     stored_fingerprint bytea, stored_response bytea, claim_kind text, claim_value text, claim_owner text
 )
 language plpgsql
-set plan_cache_mode = force_generic_plan  -- planning for the arrays of each call would cost more than running
+-- Planning for the arrays of each call would cost more than running. A plan made while a table was small lives on while it
+-- grows, so each row is looked up by itself (lateral, limit 1), which leaves only its index to choose.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -78,9 +81,15 @@ begin
             select asked.place::integer, 'replayed', stored.version, coalesce(events.position, 0),
                 stored.fingerprint, stored.response, null::text, null::text, null::text
             from unnest(p_keys) with ordinality asked (key, place)
-            join idempotency_keys stored on stored.org_id = p_org and stored.key = asked.key
-            left join events on events.org_id = p_org and events.stream_id = stored.stream_id
-                and events.version = stored.version and stored.events > 0
+            cross join lateral (
+                select * from idempotency_keys known where known.org_id = p_org and known.key = asked.key limit 1
+            ) stored
+            left join lateral (
+                select position from events
+                where events.org_id = p_org and events.stream_id = stored.stream_id
+                    and events.version = stored.version and stored.events > 0
+                limit 1
+            ) events on true
             where asked.place = any (refused);
     end if;
 
@@ -110,7 +119,9 @@ begin
             select asked.place::integer, 'moved', coalesce(streams.version, 0), 0::bigint, null::bytea, null::bytea,
                 null::text, null::text, null::text
             from unnest(p_streams) with ordinality asked (stream, place)
-            left join streams on streams.org_id = p_org and streams.stream_id = asked.stream
+            left join lateral (
+                select version from streams where streams.org_id = p_org and streams.stream_id = asked.stream limit 1
+            ) streams on true
             where asked.place = any (moved);
         refused := refused || moved;
     end if;
@@ -119,7 +130,10 @@ begin
         taken := array(
             select distinct asked.command
             from unnest(c_command, c_streams, c_kinds, c_values) asked (command, stream, kind, value)
-            join claims on claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value
+            cross join lateral (
+                select stream_id from claims
+                where claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value limit 1
+            ) claims
             where asked.command <> all (refused) and claims.stream_id <> asked.stream
         );
         if cardinality(taken) > 0 then
@@ -128,7 +142,10 @@ begin
                     asked.kind, asked.value, claims.stream_id
                 from unnest(c_command, c_streams, c_kinds, c_values) with ordinality
                     asked (command, stream, kind, value, place)
-                join claims on claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value
+                cross join lateral (
+                    select stream_id from claims
+                    where claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value limit 1
+                ) claims
                 where asked.command = any (taken) and claims.stream_id <> asked.stream
                 order by asked.command, asked.place;
             refused := refused || taken;
@@ -141,10 +158,14 @@ begin
     end if;
 
     if cardinality(r_command) > 0 then
-        delete from claims
-        using unnest(r_command, r_streams, r_kinds, r_values) freed (command, stream, kind, value)
-        where claims.org_id = p_org and claims.kind = freed.kind and claims.value = freed.value
-            and claims.stream_id = freed.stream and freed.command <> all (refused);
+        delete from claims where ctid = any (array(
+            select claims.ctid from unnest(r_command, r_streams, r_kinds, r_values) asked (command, stream, kind, value)
+            cross join lateral (
+                select ctid, stream_id from claims
+                where claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value limit 1
+            ) claims
+            where claims.stream_id = asked.stream and asked.command <> all (refused)
+        ));
     end if;
 
     if cardinality(c_command) > 0 then
@@ -157,7 +178,10 @@ begin
 
         if exists (
             select from unnest(c_command, c_streams, c_kinds, c_values) asked (command, stream, kind, value)
-            left join claims on claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value
+            left join lateral (
+                select stream_id from claims
+                where claims.org_id = p_org and claims.kind = asked.kind and claims.value = asked.value limit 1
+            ) claims on true
             where asked.command <> all (refused) and claims.stream_id is distinct from asked.stream
         ) then
             -- Somebody claimed or released one between our look and our insert. Nothing is kept; asked again, it is seen.
