@@ -150,7 +150,7 @@ async def open_ground(url: str, bootstrap: str) -> AsyncIterator[Ground]:
 
 async def _partitions(consumer: Any, topic: str) -> set[int]:
     while not (found := consumer.partitions_for_topic(topic)):
-        await consumer._client.force_metadata_update()  # noqa: SLF001  # topics made a moment ago
+        await consumer._client.force_metadata_update()  # topics made a moment ago
     return set(found)
 
 
