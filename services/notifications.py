@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from domain.errors import SyncStoreError
 from domain.values import Platform
@@ -14,13 +15,13 @@ from infrastructure.platforms.shopee import webhook as shopee
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import inbox, lanes
-from infrastructure.shops.secrets import SecretsStore
+from infrastructure.shops.secrets import NoSecrets, SecretsStore
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class ShopUnknown(SyncStoreError):
-    """No connection of this installation is for this shop."""
+    """No connection of this installation is for this shop, or it has no keys to check the signature with."""
 
 
 class NotGenuine(SyncStoreError):
@@ -34,7 +35,7 @@ class NotReadable(SyncStoreError):
 class _Addressed(Struct):
     """The one thing that is read before the signature is checked: whose key to check it with."""
 
-    shop_id: int | str | None = None
+    shop_id: int | Annotated[str, Meta(pattern="^[A-Za-z0-9_.:-]{1,100}$")] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,11 @@ class Notifications:
                 log.warning("notification_for_unknown_shop", platform=platform.value, shop_id=shop_id)
                 raise ShopUnknown(f"no connection is for shop {shop_id}")
             org_id, connection_id = found
-            secrets, _ = await self.secrets.read(org_id, connection_id)
+            try:
+                secrets, _ = await self.secrets.read(org_id, connection_id)
+            except NoSecrets as error:
+                log.warning("notification_for_shop_without_keys", connection_id=connection_id)
+                raise ShopUnknown(str(error)) from error
             keys = [secrets.app_key, *([secrets.push_key] if secrets.push_key else [])]
             try:
                 message = shopee.receive(
@@ -86,6 +91,6 @@ def _shop_of(body: bytes) -> str | None:
     """
     try:
         addressed = msgspec.json.decode(body, type=_Addressed)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotReadable(f"not JSON of a notification: {error}") from error
     return None if addressed.shop_id is None else str(addressed.shop_id)
