@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -56,8 +57,8 @@ from services.usecases.stock import Stock
 
 
 def owner() -> str:
-    """Names this process in leases."""
-    return f"{socket.gethostname()}/{os.getpid()}"
+    """Names this process in leases; containers may share both a host name and a process id."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
 
 
 async def run_api(settings: Settings, stop: asyncio.Event) -> None:
