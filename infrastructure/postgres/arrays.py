@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 import psycopg
+from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
@@ -101,9 +102,14 @@ def _encoded(kind: type[Array], values: Sequence[bytes | None]) -> bytes:
 class _ArrayDumper(Dumper):
     format = Format.BINARY
 
+    def __init__(self, cls: type[Array], context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        # Of the instance, not of the class: psycopg would take the class for lists in COPY as well.
+        self.oid = cls.oid
+
     def dump(self, obj: Array) -> Buffer:
         return obj
 
 
 for _kind in (Texts, Blobs, Uuids, Moments, Integers, SmallIntegers):
-    psycopg.adapters.register_dumper(_kind, type(f"{_kind.__name__}Dumper", (_ArrayDumper,), {"oid": _kind.oid}))
+    psycopg.adapters.register_dumper(_kind, _ArrayDumper)

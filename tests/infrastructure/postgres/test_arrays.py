@@ -68,3 +68,11 @@ def test_numbers_out_of_range_are_refused(make: Any, value: int) -> None:
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_texts_arrive(connection: psycopg.Connection, values: list[str | None]) -> None:
     assert returned(connection, arrays.texts(values))[1] == values
+
+
+def test_lists_in_copy_are_left_to_the_driver(connection: psycopg.Connection) -> None:
+    connection.execute("create temporary table copied (tags text[], numbers integer[])")
+    with connection.cursor().copy("copy copied from stdin (format binary)") as copy:
+        copy.set_types(["text[]", "int4[]"])
+        copy.write_row((["batik", "solo"], [1, 2]))
+    assert connection.execute("select tags, numbers from copied").fetchall() == [(["batik", "solo"], [1, 2])]
