@@ -1,4 +1,4 @@
-"""What has happened to a product. Every change tells the old and the new value."""
+"""What has happened to a product. Every change tells the old and the new value. Prices are whole rupiah."""
 
 from __future__ import annotations
 

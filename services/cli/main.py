@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import click
 
-from services.cli import catalogue, connecting, demonstrate, local, operations, parts, relaying, simulate, views
+from services.cli import (
+    catalogue,
+    connecting,
+    demonstrate,
+    local,
+    operations,
+    parts,
+    relaying,
+    schemas,
+    simulate,
+    views,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +36,7 @@ for command in (
     local.local,
     operations.migrate,
     operations.topics_,
+    schemas.schemas,
     operations.keys,
     operations.consumers,
     views.projections,
