@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.listing.desired import DESCRIPTION, LISTED, TITLE, WEIGHT, grams, price_field, stock_field
 from domain.listing.diff import external_variants
-from domain.listing.events import Value
+from domain.listing.events import ExternalVariant, Value
 from domain.listing.state import Listing
 from infrastructure.platforms.connector import ExternalListing, ListingStatus
 
@@ -28,3 +28,13 @@ def shown_values(listing: Listing, item: ExternalListing) -> dict[str, Value]:
             values[price_field(sku)] = variant.price
             values[stock_field(sku)] = variant.stock
     return values
+
+
+def added_variants(listing: Listing, item: ExternalListing) -> tuple[ExternalVariant, ...]:
+    """Variants of the item that the listing wants and has not known there."""
+    known = external_variants(listing)
+    return tuple(
+        ExternalVariant(variant.sku, variant.external_id)
+        for variant in item.variants
+        if variant.sku not in known and listing.field(price_field(variant.sku)).target is not None
+    )

@@ -19,18 +19,21 @@ from domain.listing.events import (
     ConflictDetected,
     ConflictResolved,
     DriftFound,
+    ListingLinked,
     OverrideKept,
     PushConfirmed,
+    PushRefused,
     ShadowObserved,
 )
 from domain.policies.conflict_policy import ConflictPolicy, LatestWins, Manual, PlatformWinsAlways
 from domain.policies.retry import ErrorClass
-from infrastructure.platforms.connector import ExternalListing, ListingStatus, PlatformError
+from domain.product.commands import AddVariant
+from infrastructure.platforms.connector import ExternalListing, ListedVariant, ListingStatus, PlatformError
 from infrastructure.shops import inbox
 from services.consumers.lane_keeper import end
 from services.consumers.watch import Watch
 from tests.plugins.shopee_simulator import until
-from tests.services.consumers.stage import ORG, Stage
+from tests.services.consumers.stage import ORG, Stage, sizes
 
 
 @asynccontextmanager
@@ -334,3 +337,25 @@ async def test_a_paused_connection_is_not_looked_at(stage: Stage) -> None:
                 await asked.wait()
     assert stage.shop.calls == []
     assert not await all_handled(stage)
+
+
+async def test_a_variant_that_somebody_adds_at_the_shop_is_taken_up_and_gets_our_values(stage: Stage) -> None:
+    item = await stage.listed(variants=sizes("S", "M"))
+    (large,) = sizes("L")
+    await stage.command(AddVariant(variant=large))
+    await stage.receive("BTK-L", 3)
+    await stage.settle()
+    assert {refused.code for refused in await stage.told(PushRefused)} == {"variant_not_at_shop"}
+    mine = stage.shop.listings[item]
+    added = ListedVariant(external_id="77", sku="BTK-L", options=large.options, price=200_000, stock=0)
+    stranger = ListedVariant(external_id="78", sku="OTHER", options=large.options, price=200_000, stock=0)
+    stage.shop.put(replace(mine, variants=(*mine.variants, added, stranger)))
+    async with watching(stage):
+        await notified(stage, item)
+    linked = (await stage.told(ListingLinked))[-1]
+    assert {variant.sku: variant.external_id for variant in linked.variants}["BTK-L"] == "77"
+    assert "OTHER" not in {variant.sku for variant in linked.variants}
+    await stage.settle()
+    shown = {variant.sku: (variant.price, variant.stock) for variant in stage.shop.listings[item].variants}
+    assert (shown["BTK-L"], shown["OTHER"]) == ((228_850, 3), (200_000, 0))
+    assert await stage.queued() == []
