@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from domain.connection.commands import ResumeConnection
+from domain.connection.commands import PauseConnection, ResumeConnection
 from domain.listing.commands import ReleaseHold
 from domain.listing.events import FieldGroup, PushConfirmed, PushHeld, PushRefused
 from domain.listing.status import Status, statuses
 from domain.policies.retry import ErrorClass
 from infrastructure.platforms.connector import PlatformError
 from infrastructure.shops import push_queue
+from services.consumers.lane_keeper import end
+from tests.plugins.shopee_simulator import until
 from tests.services.consumers.stage import Stage
 
 
@@ -271,3 +274,23 @@ async def test_one_groups_failure_does_not_stop_the_next(stage: Stage) -> None:
         ["price:BTK", "title"],
         ["stock:BTK"],
     ]
+
+
+async def test_resuming_a_connection_ends_the_pause_that_its_shop_had_asked_for(stage: Stage) -> None:
+    item = await stage.listed()
+    await edited(stage)
+    stage.shop.fail_next(failing(ErrorClass.RATE, retry_after=86_000))
+    await stage.push()
+    runner = stage.runner(await stage.lane())
+    running = asyncio.create_task(runner.run())
+    try:
+        await stage.connections.handle(stage.context(), "SHP", PauseConnection(reason="quota raised"))
+        stage.clock.wait(5)
+        await until(lambda: runner._paused_until is None)  # it has noticed
+        await stage.connections.handle(stage.context(), "SHP", ResumeConnection(reason="quota raised"))
+        await edited(stage, 160_000)
+        stage.clock.wait(5)
+        await until(lambda: stage.shop.listings[item].variants[0].price == 184_000)
+    finally:
+        await runner.close()
+        await end([running])
