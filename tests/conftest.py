@@ -4,4 +4,5 @@ pytest_plugins = [
     "tests.plugins.properties",
     "tests.plugins.shopee_simulator",
     "tests.plugins.signature_vectors",
+    "tests.plugins.traffic",
 ]
