@@ -10,8 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from infrastructure.kafka.asyncapi import asyncapi_document
+from infrastructure.kafka.schemas import event_schemas
 from infrastructure.security.api_keys import Scope
-from services.api.event_documents import asyncapi, schemas
 from services.api.operations import Access, Answer, Call, endpoint
 from services.api.problems import Problem
 from services.health import Finding, run_checks
@@ -74,7 +75,7 @@ async def metrics(call: Call) -> Answer:
     return Answer(generate_latest(call.app.metrics))
 
 
-_SCHEMAS: Final = {key: msgspec.json.encode(schema) for key, schema in schemas().items()}
+_SCHEMAS: Final = {key: msgspec.json.encode(schema) for key, schema in event_schemas().items()}
 
 
 @endpoint(
@@ -92,7 +93,7 @@ _SCHEMAS: Final = {key: msgspec.json.encode(schema) for key, schema in schemas()
 async def event_schema(call: Call) -> Answer:
     """By the wire name of its type and the version of its shape, as ce_dataschema names them."""
     name, version = call.path("type"), call.path("schema")
-    found = _SCHEMAS.get((name, int(version))) if version.isdecimal() and len(version) < 6 else None
+    found = _SCHEMAS.get(f"{name}/{version}")
     if found is None:
         raise Problem("schema_unknown", f"no event type {name!r} has a schema {version!r}")
     return Answer(found)
@@ -101,7 +102,7 @@ async def event_schema(call: Call) -> Answer:
 def description_routes(document: dict[str, Any], page: str, version: str) -> tuple[HTTPRouteHandler, ...]:
     """Where the OpenAPI document, the page made of it, and the AsyncAPI document are found."""
     encoded = msgspec.json.encode(document)
-    encoded_events = msgspec.json.encode(asyncapi(version))
+    encoded_events = msgspec.json.encode(asyncapi_document(version))
     encoded_page = page.encode()
 
     @endpoint(
