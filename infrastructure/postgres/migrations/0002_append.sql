@@ -29,6 +29,8 @@ $$;
 --
 -- Locks are taken in one order everywhere: keys, streams, claims, each sorted. Everything is written as if no command were
 -- refused, and what a refused one has written is taken back: refusals are rare, and no command pays for looking first.
+-- Each look sees what others have committed by then. Where two looks disagree the whole call fails with
+-- serialization_failure, having stored nothing, and is asked again.
 create function append_commands(
     p_org text,
     p_streams text[], p_expected integer[], p_versions integer[], p_keys text[], p_fingerprints bytea[], p_responses bytea[],
@@ -56,6 +58,7 @@ declare
     phantoms text[];
     moved integer[];
     taken integer[];
+    told integer;
 begin
     perform set_config('syncstore.org', p_org, true);
 
@@ -91,6 +94,10 @@ begin
                 limit 1
             ) events on true
             where asked.place = any (refused);
+        get diagnostics told = row_count;
+        if told < cardinality(refused) then
+            raise exception 'a key was purged meanwhile' using errcode = 'serialization_failure';
+        end if;
     end if;
 
     with written as (
@@ -148,6 +155,10 @@ begin
                 ) claims
                 where asked.command = any (taken) and claims.stream_id <> asked.stream
                 order by asked.command, asked.place;
+            get diagnostics told = row_count;
+            if told < cardinality(taken) then
+                raise exception 'a claim was released meanwhile' using errcode = 'serialization_failure';
+            end if;
             refused := refused || taken;
             reached := array(
                 select stream from unnest(p_streams) with ordinality asked (stream, place) where place = any (taken)

@@ -173,6 +173,27 @@ async def test_a_claim_released_and_taken_by_two_processes_at_once_is_owned_by_o
         await first.append(ORG, append(f"listing-{turn}", 1, releases=(SKU,)))
 
 
+async def test_a_claim_released_between_two_looks_is_asked_for_again(
+    database_url: str, store: PostgresEventStore, worker_pool: Pool
+) -> None:
+    await store.append(ORG, append("product-1", claims=(SKU,)))
+    async with await psycopg.AsyncConnection.connect(database_url) as blocker:
+        # The first look sees the claim, and is held until it is released; the second finds none.
+        await blocker.execute(
+            "create function look() returns boolean language plpgsql as "
+            "$$ begin perform pg_advisory_xact_lock(1); return true; end $$"
+        )
+        await blocker.execute("create policy held on claims as restrictive for select to syncstore_app using (look())")
+        await blocker.commit()
+        await blocker.execute("select pg_advisory_lock(1)")
+        taking = asyncio.create_task(store.append(ORG, append("product-2", claims=(SKU,))))
+        await _until_blocked(database_url)
+        async with worker_pool.connection() as releasing:
+            await releasing.execute("delete from claims")
+    assert isinstance(await taking, Appended)
+    assert await store.owner_of(ORG, [SKU]) == {SKU: "product-2"}
+
+
 async def _until_blocked(url: str) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as looking, asyncio.timeout(10):
         while True:
