@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,6 +23,15 @@ class TopicMissing(SyncStoreError):
 
 class RecordsExpired(SyncStoreError):
     """Kafka no longer holds the records from the remembered offset on."""
+
+
+class Sent(Record, Protocol):
+    """A record as its topic holds it."""
+
+    @property
+    def timestamp(self) -> int:
+        """When it was sent, in Unix milliseconds."""
+        ...
 
 
 class Replay:
@@ -59,9 +68,17 @@ class Replay:
         found = await self._consumer.end_offsets(await self._partitions())
         return {Partition(*partition): end for partition, end in found.items()}
 
+    async def begins(self) -> dict[Partition, int]:
+        """The first offset that each partition still holds.
+
+        Raises TopicMissing.
+        """
+        found = await self._consumer.beginning_offsets(await self._partitions())
+        return {Partition(*partition): begin for partition, begin in found.items()}
+
     async def records(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int], *, batch_size: int = 5000
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncIterator[list[Sent]]:
         """Records from `start` up to `until`, in batches, in order per partition.
 
         Raises RecordsExpired.
@@ -80,7 +97,7 @@ class Replay:
             self._consumer.seek(TopicPartition(*partition), offset)
         while at:
             found = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=batch_size)
-            batch: list[Record] = []
+            batch: list[Sent] = []
             for topic_partition, records in found.items():
                 end = until[Partition(*topic_partition)]
                 batch += [record for record in records if record.offset < end]

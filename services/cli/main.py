@@ -14,6 +14,7 @@ from services.cli import (
     relaying,
     schemas,
     simulate,
+    verifying,
     views,
 )
 
@@ -40,6 +41,7 @@ for command in (
     operations.keys,
     operations.consumers,
     views.projections,
+    verifying.verify,
     catalogue.import_,
     connecting.connect,
     operations.health,
