@@ -64,6 +64,10 @@ class EventStore(Protocol):
         """Ids of the streams of a category, in order, from behind `after` on; fewer than `limit` are the last ones."""
         ...
 
+    async def versions_of(self, org_id: str, streams: Sequence[str]) -> Mapping[str, int]:
+        """The versions that streams are at; one that is not there is absent from the answer."""
+        ...
+
     async def answered(self, org_id: str, key: str) -> Replayed | None:
         """What was answered to an idempotency key, if it has been used."""
         ...

@@ -144,6 +144,7 @@ async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str
             DeriveDesired(
                 (topics.PRODUCT, topics.STOCK, topics.CONNECTION),
                 store,
+                pool,
                 Listings(store, identities),
                 SystemClock(),
                 price_bounds(),

@@ -188,7 +188,10 @@ class ConflictResolved(Struct, frozen=True, kw_only=True):
 
 
 class DriftFound(Struct, frozen=True, kw_only=True):
-    """The shop's value was moved by someone else while ours stood still; `outcome` as in `ConflictResolved`."""
+    """The shop's value was moved by someone else while ours stood still.
+
+    `outcome` as in `ConflictResolved`, or "left": nothing is done until ours moves.
+    """
 
     field: str
     ours: Value

@@ -98,7 +98,8 @@ def _evolve(listing: Listing, event: events.ListingEvent) -> Listing:  # noqa: C
             return _each_named(listing, (name,), lambda field: replace(field, conflict=None))
         case events.DriftFound(field=name, theirs=theirs, outcome=outcome):
             again = _reasserted(listing.field(name), theirs) if outcome == "ours" else None
-            return _each_named(listing, (name,), lambda field: replace(field, reassertion=again))
+            kept = theirs if outcome == "left" else None
+            return _each_named(listing, (name,), lambda field: replace(field, reassertion=again, left=kept))
         case events.OverrideKept(field=name, new=value):
             return _each_named(
                 listing, (name,), lambda field: replace(field, override=value, refused=None, reassertion=None)
@@ -123,6 +124,7 @@ def _desired_changed(listing: Listing, event: events.DesiredChanged) -> Listing:
             wanted=(*field.wanted, change.new)[-_REMEMBERED_WISHES:],
             unsent=field.unsent + 1,
             reassertion=None,
+            left=None,
         )
 
     return _each_changed(replace(listing, fields=freed), event.changes, wish)

@@ -19,6 +19,7 @@ from domain.listing.events import (
     ConflictDetected,
     ConflictResolved,
     DriftFound,
+    FieldGroup,
     ListingEvent,
     OverrideKept,
     ShadowObserved,
@@ -156,6 +157,9 @@ def _on_drift(
     if is_stuck and isinstance(resolution, MasterWins):
         resolution = NeedsPerson(f"the shop has gone back to {facts.observed!r} {MAX_REASSERTIONS} times")
     match resolution:
+        case MasterWins() if _is_sold(facts):
+            left = "fewer pieces are taken for sales, and left until our stock moves"
+            return [_drift(facts, "left", f"{reason}; {left}", command.policy)]
         case MasterWins():
             return [_drift(facts, "ours", f"{reason}; {resolution.reason}", command.policy)]
         case PlatformWins():
@@ -167,6 +171,12 @@ def _on_drift(
             return [_conflict(facts, f"{reason}; {resolution.reason}", command.policy, conflict_id)]
         case _:
             assert_never(resolution)
+
+
+def _is_sold(facts: FieldFacts) -> bool:
+    """A sale lowers the shop's stock before anybody tells us; to put ours back would sell the same pieces again."""
+    ours, theirs = facts.desired, facts.observed
+    return facts.group is FieldGroup.STOCK and isinstance(ours, int) and isinstance(theirs, int) and theirs < ours
 
 
 def _on_conflict(conflict: ConflictDetected, field: FieldState, resolution: Resolution) -> list[ListingEvent]:

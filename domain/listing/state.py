@@ -107,6 +107,8 @@ class FieldState(Struct, frozen=True, kw_only=True):
     earlier: tuple[Value, ...] = ()
     """Values confirmed before the last one, which may still come back as late echoes."""
     reassertion: Reassertion | None = None
+    left: Value = None
+    """A value of the shop's that is left there until ours moves."""
     let_through: Value = None
     """A value that a person released from a hold of ours."""
 
@@ -119,7 +121,10 @@ class FieldState(Struct, frozen=True, kw_only=True):
 
     @property
     def agrees(self) -> bool:
-        return self.target is None or (self.shadow is not None and self.shadow.value == self.target)
+        if self.target is None:
+            return True
+        shown = None if self.shadow is None else self.shadow.value
+        return shown is not None and shown in {self.target, self.left}
 
     @property
     def superseded(self) -> int:

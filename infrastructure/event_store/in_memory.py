@@ -55,6 +55,10 @@ class InMemoryEventStore:
         ids = (stream for stream in sorted(self._of(org_id).streams) if stream.startswith(f"{category}-"))
         return list(islice((stream for stream in ids if stream > after), limit))
 
+    async def versions_of(self, org_id: str, streams: Sequence[str]) -> Mapping[str, int]:
+        known = self._of(org_id).streams
+        return {stream: len(known[stream]) for stream in streams if stream in known}
+
     async def answered(self, org_id: str, key: str) -> Replayed | None:
         return self._of(org_id).answers.get(key)
 

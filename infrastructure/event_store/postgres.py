@@ -74,6 +74,9 @@ class PostgresEventStore:
         bounds = {"after": max(after, f"{category}-"), "end": f"{category}.", "org_id": org_id, "limit": limit}
         return [stream for (stream,) in await self._ask(org_id, READ["streams_of"], bounds)]
 
+    async def versions_of(self, org_id: str, streams: Sequence[str]) -> Mapping[str, int]:
+        return dict(await self._ask(org_id, READ["versions_of"], {"org_id": org_id, "streams": list(streams)}))
+
     async def answered(self, org_id: str, key: str) -> Replayed | None:
         rows = await self._ask(org_id, READ["answered"], {"org_id": org_id, "key": key})
         return next((Replayed(*row) for row in rows), None)

@@ -29,6 +29,10 @@ where org_id = %(org_id)s and stream_id > %(after)s and stream_id < %(end)s
 order by stream_id
 limit %(limit)s;
 
+-- name: versions_of
+-- The versions that streams are at.
+select stream_id, version from streams where org_id = %(org_id)s and stream_id = any (%(streams)s);
+
 -- name: answered
 -- What was answered to an idempotency key.
 select stored.fingerprint, stored.response, stored.version, coalesce(events.position, 0)

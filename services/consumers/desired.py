@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from psycopg import AsyncConnection
 
 from domain import events as wire
-from domain.connection.events import ConnectionEvent, ConnectionOpened, PricingRuleChanged
+from domain.connection.events import ConnectionOpened, PricingRuleChanged
 from domain.connection.state import Connection
 from domain.listing.commands import ReleaseHold
 from domain.listing.desired import LISTED
@@ -22,16 +22,15 @@ from domain.listing.state import Listing, ListingState
 from domain.messages import CommandContext, RecordedEvent
 from domain.policies.price_checks import PriceBounds
 from domain.ports import Clock, EventStore
-from domain.product.events import ProductEvent
 from domain.product.state import Product
 from domain.stock.events import StockEvent
-from domain.values import Platform, category_of, identity_of, listing_id, stream_id
+from domain.values import Platform, category_of, identity_of, listing_id
+from infrastructure.postgres.pool import Pool
 from infrastructure.shops import stock_levels
 from infrastructure.shops.stock_levels import Level
 from services.consumers.creating import CATEGORY_UNKNOWN
-from services.usecases.aggregates import CONNECTION, PRODUCT
+from services.consumers.sources import SourceReader
 from services.usecases.listings import Listings
-from services.usecases.repository import from_store
 
 PAGE: Final = 200
 """Products read at once."""
@@ -40,7 +39,12 @@ AT_ONCE: Final = 64
 
 
 class DeriveDesired:
-    """An effect of the consumer "desired"."""
+    """An effect of the consumer "desired".
+
+    A listing is told from two sides: its product's events come in order, and so do its connection's, but not with each
+    other. So whoever has told it looks again at what it was told from, and tells it anew where that has moved: the last
+    one to write has seen the last of everything.
+    """
 
     name = "desired"
 
@@ -48,73 +52,77 @@ class DeriveDesired:
         self,
         topics: tuple[str, ...],
         store: EventStore,
+        pool: Pool,
         listings: Listings,
         clock: Clock,
         bounds: Mapping[Platform, PriceBounds],
     ) -> None:
         self.topics = topics
         self._store = store
+        self._pool = pool
+        self._sources = SourceReader(store, pool)
         self._listings = listings
         self._clock = clock
         self._bounds = bounds
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:
+    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:  # noqa: ARG002  # the offsets alone are stored
         by_org: dict[str, list[RecordedEvent]] = defaultdict(list)
         for event in events:
             by_org[event.org_id].append(event)
         for org_id, told in by_org.items():
-            await _record_levels(connection, [event for event in told if category_of(event.stream_id) == "stock"])
-            connections = await self._connections(org_id)
+            await self._record_levels([event for event in told if category_of(event.stream_id) == "stock"])
+            connections = await self._sources.connections_of(org_id)
             if not connections:
                 continue
             for event in told:
                 if category_of(event.stream_id) == "connection":
-                    await self._follow_connection(connection, event, connections)
+                    await self._follow_connection(event)
             causes = {event.partition_key: event for event in told if category_of(event.stream_id) != "connection"}
             for page in _pages(list(causes), PAGE):
-                await self._derive(connection, org_id, {product: causes[product] for product in page}, connections)
+                await self._derive(org_id, {product: causes[product] for product in page}, connections)
 
-    async def _connections(self, org_id: str) -> list[Connection]:
-        streams = await self._store.streams_of(org_id, "connection")
-        histories = await self._store.read_streams(org_id, streams) if streams else {}
-        states = [
-            CONNECTION.decider.fold(cast("list[ConnectionEvent]", from_store(history)))
-            for history in histories.values()
-        ]
-        return [state for state in states if isinstance(state, Connection)]
+    async def _record_levels(self, events: Iterable[RecordedEvent]) -> None:
+        """Committed before anything is made of them: who derives beside us must see them."""
+        levels: dict[str, Level] = {}
+        for event in events:
+            moved = cast("StockEvent", wire.decode(event.type, event.schema, event.data))
+            levels[event.stream_id] = Level(
+                org_id=event.org_id,
+                product_id=moved.product_id,
+                stream_id=event.stream_id,
+                sku=moved.sku,
+                warehouse=moved.warehouse,
+                on_hand=moved.on_hand_after,
+                version=event.version,
+            )
+        if levels:
+            async with self._pool.connection() as connection:
+                await stock_levels.record(connection, list(levels.values()))
 
-    async def _follow_connection(
-        self, connection: AsyncConnection[Any], event: RecordedEvent, connections: Sequence[Connection]
-    ) -> None:
+    async def _follow_connection(self, event: RecordedEvent) -> None:
         """A new shop or a new pricing rule concerns every product."""
         if not isinstance(wire.decode(event.type, event.schema, event.data), ConnectionOpened | PricingRuleChanged):
             return
-        concerned = [one for one in connections if one.connection_id == identity_of(event.stream_id)]
         last = ""
         while page := await self._store.streams_of(event.org_id, "product", after=last, limit=PAGE):
             last = page[-1]
             causes = {identity_of(stream): event for stream in page}
-            await self._derive(connection, event.org_id, causes, concerned)
+            await self._derive(event.org_id, causes, [identity_of(event.stream_id)])
 
-    async def _derive(
-        self,
-        connection: AsyncConnection[Any],
-        org_id: str,
-        causes: Mapping[str, RecordedEvent],
-        connections: Sequence[Connection],
-    ) -> None:
+    async def _derive(self, org_id: str, causes: Mapping[str, RecordedEvent], connections: Sequence[str]) -> None:
         """`causes` gives each product the last event that concerns it."""
-        histories = await self._store.read_streams(org_id, [stream_id("product", product) for product in causes])
-        levels = await stock_levels.of_products(connection, org_id, list(causes))
-        commands = []
-        for history in histories.values():
-            product = PRODUCT.decider.fold(cast("list[ProductEvent]", from_store(history)))
-            if isinstance(product, Product):
-                cause = causes[product.product_id]
-                told = levels.get(product.product_id, [])
-                commands += [self._command(cause, product, told, shop) for shop in connections]
-        await asyncio.gather(*commands)
+        moved: Collection[str] = causes
+        while moved:
+            sources = await self._sources.read(org_id, moved, connections)
+            await asyncio.gather(
+                *(
+                    self._command(causes[product.product_id], product, sources.levels.get(product.product_id, ()), shop)
+                    for product in sources.products.values()
+                    for shop in sources.connections
+                )
+            )
+            moved = await self._sources.moved(org_id, sources)
 
     async def _command(
         self, cause: RecordedEvent, product: Product, levels: Iterable[tuple[str, str, int]], shop: Connection
@@ -145,23 +153,6 @@ class DeriveDesired:
 def _lacked_category(listing: ListingState) -> bool:
     refused = listing.field(LISTED).refused if isinstance(listing, Listing) else None
     return refused is not None and refused.code == CATEGORY_UNKNOWN
-
-
-async def _record_levels(connection: AsyncConnection[Any], events: Iterable[RecordedEvent]) -> None:
-    levels: dict[str, Level] = {}
-    for event in events:
-        moved = cast("StockEvent", wire.decode(event.type, event.schema, event.data))
-        levels[event.stream_id] = Level(
-            org_id=event.org_id,
-            product_id=moved.product_id,
-            stream_id=event.stream_id,
-            sku=moved.sku,
-            warehouse=moved.warehouse,
-            on_hand=moved.on_hand_after,
-            version=event.version,
-        )
-    if levels:
-        await stock_levels.record(connection, list(levels.values()))
 
 
 def _pages(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:

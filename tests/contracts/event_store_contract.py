@@ -97,6 +97,13 @@ class EventStoreContract:
         assert await store.owner_of(ORG, [SKU]) == {}
         assert isinstance(await store.append(ORG, append(idempotency=key(), claims=(SKU,))), Appended)
 
+    async def test_versions_of_streams_are_those_of_their_last_events(self, store: EventStore) -> None:
+        await store.append(ORG, append("product-1", events=3))
+        await store.append(ORG, append("product-2"))
+        await store.append(OTHER, append("product-3"))
+        asked = ["product-1", "product-2", "product-3", "product-4"]
+        assert await store.versions_of(ORG, asked) == {"product-1": 3, "product-2": 1}
+
     async def test_positions_grow_over_the_whole_store(self, store: EventStore) -> None:
         for number in range(4):
             await store.append((ORG, OTHER)[number % 2], append(f"product-{number}", events=2))

@@ -264,6 +264,17 @@ def test_only_theirs_moved_is_drift_by_policy() -> None:
     assert state_of(kept).field(PRICE).override == 210_000
 
 
+def test_fewer_pieces_at_the_shop_are_its_sales_and_left_until_our_stock_moves() -> None:
+    stocked = listing(wish({STOCK: 10}, 2), pushed({STOCK: 10}, 3))
+    sold = stocked.when(seen({STOCK: 8}, 100))
+    assert kinds(sold) == ["ShadowObserved", "DriftFound"]
+    after = stocked.after(seen({STOCK: 8}, 100), seen({STOCK: 7}, 101))
+    assert due_values(after, 102) == {}
+    assert due_values(after.after(wish({STOCK: 12}, 103)), 104) == {STOCK: 12}
+    assert due_values(after.after(wish({STOCK: 7}, 103)), 104) == {}
+    assert due_values(after.after(seen({STOCK: 11}, 103)), 104) == {STOCK: 10}
+
+
 def test_a_person_is_asked_and_nothing_moves_until_then() -> None:
     waiting = listing(wish({PRICE: 224_250, STOCK: 5}, 3), seen({PRICE: 210_000}, 5, MANUAL))
     (conflict,) = state_of(waiting).open_conflicts

@@ -83,9 +83,7 @@ class Stage:
         self.connections = Connections(self.store, self.identities)
         self.shop = InMemoryShop(self.clock.now)
         self.connector: Connector = InMemoryConnector(self.shop)
-        self.desired = DeriveDesired(
-            (topics.PRODUCT, topics.STOCK, topics.CONNECTION), self.store, self.listings, self.clock, price_bounds()
-        )
+        self.desired = self.deriving(self.listings)
         self.queue = QueuePushes((topics.LISTING, topics.CONNECTION))
         self.pusher = Pusher(self.listings, Products(self.store, self.identities), self.clock, lambda: 0.0)
         self._told: str | None = None
@@ -94,6 +92,10 @@ class Stage:
         return CommandContext(
             org_id=org_id, actor=actor, now=self.clock.now(), correlation_id=self.identities.new(), causation_id=None
         )
+
+    def deriving(self, listings: Listings) -> DeriveDesired:
+        derived_from = (topics.PRODUCT, topics.STOCK, topics.CONNECTION)
+        return DeriveDesired(derived_from, self.store, self.pool, listings, self.clock, price_bounds())
 
     # -- what people do
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from domain.connection.commands import ChangePricingRule
 from domain.listing.events import DesiredChanged, PushHeld
@@ -10,6 +13,7 @@ from domain.policies.pricing_rule import FeeStack, Markup
 from domain.product.commands import AddVariant, SetPlatformOverride
 from domain.product.events import Override
 from domain.values import Platform, ProductStatus
+from services.usecases.listings import Listings
 from tests.services.consumers.stage import ORG, Stage, sizes
 
 
@@ -103,6 +107,41 @@ async def test_a_new_shop_and_a_new_rule_reach_every_product(stage: Stage) -> No
     assert {(await stage.targets(f"p{number}"))[f"price:SKU-{number}"] for number in range(7)} == {130_000}
     (_, repriced) = await stage.told(DesiredChanged, "p3")
     assert (repriced.cause, repriced.pricing_rule_version) == ("connection.pricing-rule-changed", 2)
+
+
+@pytest.mark.parametrize("overtaking", ["edit", "stock"])
+async def test_what_overtakes_the_walk_of_a_new_rule_is_not_undone_by_it(stage: Stage, overtaking: str) -> None:
+    await stage.connect()
+    await stage.create(base_price=100_000)
+    await stage.receive("BTK", 4)
+    await stage.deliver()
+    await stage.connections.handle(stage.context(), "SHP", ChangePricingRule(strategy=Markup(factor=Decimal("1.3"))))
+    (rule,) = await stage.store.read_stream(ORG, "connection-SHP", after=1)
+
+    class Overtaken(Listings):
+        """Between what the walk has read and what it writes, another process handles a newer event whole."""
+
+        overtaken = False
+
+        async def set_desired(self, *args: Any, **more: Any) -> Any:
+            if not self.overtaken:
+                self.overtaken = True
+                if overtaking == "edit":
+                    await stage.change(base_price=200_000)
+                    newer = await stage.store.read_stream(ORG, "product-p1", after=1)
+                else:
+                    await stage.receive("BTK", 6)
+                    (stock,) = await stage.store.streams_of(ORG, "stock")
+                    newer = await stage.store.read_stream(ORG, stock, after=1)
+                await stage.hand(stage.desired, newer)
+            return await super().set_desired(*args, **more)
+
+    walking = stage.deriving(Overtaken(stage.store, stage.identities))
+    await stage.hand(walking, [rule])
+    expected = (
+        {"price:BTK": 260_000, "stock:BTK": 4} if overtaking == "edit" else {"price:BTK": 130_000, "stock:BTK": 10}
+    )
+    assert await stage.targets() == expected
 
 
 async def test_another_organisations_products_and_shops_stay_out_of_it(stage: Stage) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from domain.product.commands import ArchiveProduct, ChangeProduct, CreateProduct
 from services.usecases.bulk import ProductUpdate, update_products
 from services.usecases.products import Products
-from tests.support.event_store import ORG, Counting, SmallEventStore, context
+from tests.support.event_store import ORG, Counting, CountingEventStore, context
 
 
 async def test_each_item_ends_in_a_result_of_its_own() -> None:
-    store, identities = SmallEventStore(), Counting()
+    store, identities = CountingEventStore(), Counting()
     products = Products(store, identities)
     for name in ("a", "b", "c"):
         await products.handle(context(), name, CreateProduct(product_id=name, sku=name, name=name, base_price=100))
@@ -35,4 +35,4 @@ async def test_each_item_ends_in_a_result_of_its_own() -> None:
 
 
 async def test_an_empty_request_has_no_results() -> None:
-    assert await update_products([], store=SmallEventStore(), identities=Counting(), context=context()) == []
+    assert await update_products([], store=CountingEventStore(), identities=Counting(), context=context()) == []

@@ -16,7 +16,7 @@ from services.usecases.import_stock import ImportPlan, StockMode
 from services.usecases.imports import RowOutcome, Tally, import_products
 from services.usecases.products import Products
 from services.usecases.stock import Stock
-from tests.support.event_store import ORG, Counting, SmallEventStore, context
+from tests.support.event_store import ORG, Counting, CountingEventStore, context
 
 JKT = ImportPlan(warehouse="JKT")
 HEAD = "sku,product_sku,name,base_price,option_1_name,option_1_value,stock,category"
@@ -31,7 +31,7 @@ class Shelf:
     """One organisation's catalogue, over one store."""
 
     def __init__(self) -> None:
-        self.store = SmallEventStore()
+        self.store = CountingEventStore()
         self.identities = Counting()
         self.products = Products(self.store, self.identities)
         self.stock = Stock(self.store, self.identities, self.products)
@@ -80,7 +80,7 @@ async def test_a_file_becomes_products_and_stock_under_its_batch(shelf: Shelf) -
     assert [(v.sku, v.base_price) for v in batik.variants] == [("BTK-M", None), ("BTK-L", 199_000)]
     assert [await shelf.on_hand(sku) for sku in ("BTK-M", "BTK-L", "KOPI")] == [30, 3, 11]
     assert tally.events == len(shelf.store.types()) == 5
-    assert {e.batch_id and e.batch_id.int for stream in shelf.store.streams.values() for e in stream} == {7}
+    assert {event.batch_id and event.batch_id.int for event in shelf.store.events} == {7}
 
 
 async def test_the_same_file_again_changes_nothing(shelf: Shelf) -> None:
@@ -204,7 +204,7 @@ async def test_an_import_that_is_overtaken_decides_again(shelf: Shelf) -> None:
     async def rename() -> None:
         await shelf.products.handle(context("budi"), kopi.product_id, ChangeProduct(name="Kopi Arabika Gayo"))
 
-    class Overtaken(SmallEventStore):
+    class Overtaken(CountingEventStore):
         done = False
 
         async def append_many(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
@@ -213,8 +213,7 @@ async def test_an_import_that_is_overtaken_decides_again(shelf: Shelf) -> None:
                 await rename()
             return await super().append_many(org_id, appends)
 
-    overtaken = Overtaken()
-    overtaken.streams, overtaken.claims = shelf.store.streams, shelf.store.claims
+    overtaken = Overtaken(shelf.store)
     tally = await import_products(
         rows_of(f"{HEAD}\nKOPI,,,90000,,,,\n"),
         JKT,

@@ -17,11 +17,11 @@ from domain.values import Platform
 from services.usecases.connections import Connections
 from services.usecases.listings import Listings
 from services.usecases.products import Products
-from tests.support.event_store import ORG, T0, Counting, SmallEventStore, context
+from tests.support.event_store import ORG, T0, Counting, CountingEventStore, context
 
 
 async def test_a_price_edit_leads_to_one_due_price() -> None:
-    store, identities = SmallEventStore(), Counting()
+    store, identities = CountingEventStore(), Counting()
     products, connections = Products(store, identities), Connections(store, identities)
     listings = Listings(store, identities)
     await products.handle(
@@ -50,7 +50,7 @@ async def test_a_price_edit_leads_to_one_due_price() -> None:
 
 
 async def test_a_shop_clock_that_is_ahead_is_set_to_now() -> None:
-    store, identities = SmallEventStore(), Counting()
+    store, identities = CountingEventStore(), Counting()
     listings, connections = Listings(store, identities), Connections(store, identities)
     shop = OpenConnection(connection_id="SHP", platform=Platform.SHOPEE, shop_id="77", label="Toko")
     await connections.handle(context(), "SHP", shop)
@@ -65,4 +65,4 @@ async def test_a_shop_clock_that_is_ahead_is_set_to_now() -> None:
 
 async def test_a_listing_that_was_never_opened_is_unknown() -> None:
     with pytest.raises(NoSuchListing):
-        await Listings(SmallEventStore(), Counting()).handle(context(), "nobody", LinkListing(external_id="9"))
+        await Listings(CountingEventStore(), Counting()).handle(context(), "nobody", LinkListing(external_id="9"))

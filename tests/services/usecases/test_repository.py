@@ -17,52 +17,52 @@ from services.usecases.connections import Connections
 from services.usecases.outcome import KeyReused, StaleVersion, TooBusy
 from services.usecases.products import Products, UnknownSku
 from services.usecases.repository import MAX_DECISIONS, Expected, Once
-from tests.support.event_store import ORG, Counting, SmallEventStore, context
+from tests.support.event_store import ORG, Counting, CountingEventStore, context
 
 CREATE = CreateProduct(product_id="p1", sku="BTK-PRG", name="Kemeja Batik", base_price=189_000)
 
 
 @pytest.fixture
-def store() -> SmallEventStore:
-    return SmallEventStore()
+def store() -> CountingEventStore:
+    return CountingEventStore()
 
 
 @pytest.fixture
-async def products(store: SmallEventStore) -> Products:
+async def products(store: CountingEventStore) -> Products:
     made = Products(store, Counting())
     await made.handle(context(), "p1", CREATE)
     return made
 
 
-def other(store: SmallEventStore) -> Products:
+def other(store: CountingEventStore) -> Products:
     """Another process, which remembers nothing."""
     return Products(store, Counting())
 
 
-async def test_a_new_product_takes_one_round_trip(store: SmallEventStore) -> None:
+async def test_a_new_product_takes_one_round_trip(store: CountingEventStore) -> None:
     done = await Products(store, Counting()).handle(context(), "p1", CREATE)
     assert (done.version, done.position, store.reads, store.appends) == (1, 1, 0, 1)
-    (event,) = store.streams[ORG, "product-p1"]
+    (event,) = store.events
     assert (event.actor, event.partition_key, event.type) == ("sari", "p1", "product.created")
 
 
-async def test_a_remembered_product_is_changed_in_one_round_trip(products: Products, store: SmallEventStore) -> None:
+async def test_a_remembered_product_is_changed_in_one_round_trip(products: Products, store: CountingEventStore) -> None:
     done = await products.handle(context(), "p1", ChangeProduct(base_price=199_000))
     assert (done.version, store.reads) == (2, 0)
 
 
-async def test_nothing_is_stored_for_what_is_so_already(products: Products, store: SmallEventStore) -> None:
+async def test_nothing_is_stored_for_what_is_so_already(products: Products, store: CountingEventStore) -> None:
     done = await products.handle(context(), "p1", ChangeProduct(base_price=189_000))
     assert (done.version, done.position, done.events, store.appends) == (1, 0, (), 1)
 
 
-async def test_what_is_unknown_is_refused_after_looking(store: SmallEventStore) -> None:
+async def test_what_is_unknown_is_refused_after_looking(store: CountingEventStore) -> None:
     with pytest.raises(NoSuchProduct):
         await Products(store, Counting()).handle(context(), "p1", ChangeProduct(name="x"))
     assert store.reads == 1
 
 
-async def test_an_old_memory_refuses_nothing(products: Products, store: SmallEventStore) -> None:
+async def test_an_old_memory_refuses_nothing(products: Products, store: CountingEventStore) -> None:
     await other(store).handle(context(), "p1", ChangeProduct(base_price=200_000))
     done = await products.handle(context(), "p1", ChangeProduct(base_price=189_000))
     assert done.version == 3
@@ -70,7 +70,7 @@ async def test_an_old_memory_refuses_nothing(products: Products, store: SmallEve
     assert done.state.base_price == 189_000
 
 
-async def test_a_command_that_is_overtaken_is_decided_again(products: Products, store: SmallEventStore) -> None:
+async def test_a_command_that_is_overtaken_is_decided_again(products: Products, store: CountingEventStore) -> None:
     await other(store).handle(context(), "p1", ChangeProduct(name="Kemeja Batik Pria"))
     done = await products.handle(context(), "p1", ChangeProduct(base_price=199_000))
     assert done.version == 3
@@ -78,8 +78,8 @@ async def test_a_command_that_is_overtaken_is_decided_again(products: Products, 
     assert (done.state.name, done.state.base_price) == ("Kemeja Batik Pria", 199_000)
 
 
-async def test_a_stream_that_never_stands_still_is_given_up_on(products: Products, store: SmallEventStore) -> None:
-    class Restless(SmallEventStore):
+async def test_a_stream_that_never_stands_still_is_given_up_on(products: Products, store: CountingEventStore) -> None:
+    class Restless(CountingEventStore):
         moved = 0
 
         async def append(self, org_id: str, append: Append) -> Outcome:
@@ -87,15 +87,14 @@ async def test_a_stream_that_never_stands_still_is_given_up_on(products: Product
             await other(store).handle(context(), "p1", ChangeProduct(name=f"name {self.moved}"))
             return await super().append(org_id, append)
 
-    restless = Restless()
-    restless.streams = store.streams
+    restless = Restless(store)
     with pytest.raises(TooBusy):
         await Products(restless, Counting()).handle(context(), "p1", ChangeProduct(base_price=5))
     assert restless.moved == MAX_DECISIONS
 
 
 async def test_a_stale_version_is_refused_with_what_was_changed_by_whom(
-    products: Products, store: SmallEventStore
+    products: Products, store: CountingEventStore
 ) -> None:
     await other(store).handle(context("budi"), "p1", ChangeProduct(base_price=200_000))
     with pytest.raises(StaleVersion) as refused:
@@ -109,7 +108,7 @@ async def test_a_stale_version_is_refused_with_what_was_changed_by_whom(
 
 
 async def test_changes_of_different_fields_merge_where_that_is_wanted(
-    products: Products, store: SmallEventStore
+    products: Products, store: CountingEventStore
 ) -> None:
     await other(store).handle(context("budi"), "p1", ChangeProduct(base_price=200_000))
     done = await products.handle(context(), "p1", ChangeProduct(name="x"), expected=Expected(1, merge=True))
@@ -119,7 +118,7 @@ async def test_changes_of_different_fields_merge_where_that_is_wanted(
 
 
 async def test_a_version_that_only_another_process_has_seen_is_looked_up(
-    products: Products, store: SmallEventStore
+    products: Products, store: CountingEventStore
 ) -> None:
     await other(store).handle(context(), "p1", ChangeProduct(base_price=200_000))
     done = await products.handle(context(), "p1", ChangeProduct(name="x"), expected=Expected(2))
@@ -132,7 +131,7 @@ async def test_a_version_from_the_future_is_refused(products: Products) -> None:
 
 
 async def test_a_repeated_request_gets_the_first_answer_and_changes_nothing(
-    products: Products, store: SmallEventStore
+    products: Products, store: CountingEventStore
 ) -> None:
     once = Once("key-1", b"digest")
 
@@ -154,7 +153,7 @@ async def test_a_repeated_request_gets_the_first_answer_and_changes_nothing(
     assert store.types() == ["product.created", "product.base-price-changed", "product.archived"]
 
 
-async def test_a_request_that_changes_nothing_is_remembered_too(products: Products, store: SmallEventStore) -> None:
+async def test_a_request_that_changes_nothing_is_remembered_too(products: Products, store: CountingEventStore) -> None:
     once = Once("key-1", b"digest")
     first = await products.handle(context(), "p1", ChangeProduct(base_price=189_000), once=once)
     again = await products.handle(context(), "p1", ChangeProduct(base_price=189_000), once=once)
@@ -186,7 +185,7 @@ async def test_the_sku_of_a_removed_variant_is_free_again(products: Products) ->
         await products.by_sku(ORG, "BTK-L")
 
 
-async def test_a_state_that_falls_out_of_memory_is_read_again(store: SmallEventStore) -> None:
+async def test_a_state_that_falls_out_of_memory_is_read_again(store: CountingEventStore) -> None:
     products = Products(store, Counting(), cached=1)
     await products.handle(context(), "p1", CREATE)
     await products.handle(context(), "p2", CreateProduct(product_id="p2", sku="B", name="x", base_price=1))
@@ -194,7 +193,7 @@ async def test_a_state_that_falls_out_of_memory_is_read_again(store: SmallEventS
     assert (version, product.sku) == (1, "BTK-PRG")
 
 
-async def test_a_shop_is_connected_once(store: SmallEventStore) -> None:
+async def test_a_shop_is_connected_once(store: CountingEventStore) -> None:
     connections = Connections(store, Counting())
     shop = OpenConnection(connection_id="SHP-ID-01", platform=Platform.SHOPEE, shop_id="77", label="Toko")
     await connections.handle(context(), "SHP-ID-01", shop)
@@ -212,7 +211,7 @@ async def test_organisations_do_not_meet(products: Products) -> None:
 
 
 async def test_twenty_of_the_same_request_at_once_are_one_change_and_one_answer(
-    products: Products, store: SmallEventStore
+    products: Products, store: CountingEventStore
 ) -> None:
     async def ask(number: int) -> bytes:
         done = await products.handle(
@@ -229,7 +228,7 @@ async def test_twenty_of_the_same_request_at_once_are_one_change_and_one_answer(
     assert store.types() == ["product.created", "product.base-price-changed"]
 
 
-async def test_many_at_once_on_one_product_all_take_effect(products: Products, store: SmallEventStore) -> None:
+async def test_many_at_once_on_one_product_all_take_effect(products: Products, store: CountingEventStore) -> None:
     tags = [f"tag {number}" for number in range(5)]
     await asyncio.gather(*(products.handle(context(), "p1", ChangeProduct(tags=(tag,))) for tag in tags))
     assert store.types().count("product.tagged") == 5

@@ -10,12 +10,12 @@ from domain.stock.decider import NotEnoughStock, UnexpectedStock
 from domain.values import Option, Variant
 from services.usecases.products import Products, UnknownSku
 from services.usecases.stock import Stock
-from tests.support.event_store import ORG, Counting, SmallEventStore, context
+from tests.support.event_store import ORG, Counting, CountingEventStore, context
 
 
 @pytest.fixture
 async def stock() -> Stock:
-    store, identities = SmallEventStore(), Counting()
+    store, identities = CountingEventStore(), Counting()
     products = Products(store, identities)
     variant = Variant(sku="BTK-L", options=(Option("Ukuran", "L"),))
     create = CreateProduct(product_id="p1", sku="BTK", name="Kemeja", base_price=5, variants=(variant,))
