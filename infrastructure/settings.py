@@ -58,6 +58,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     encryption_keys: str | None = None
     """id:base64 of 32 bytes[,id:base64...]; the first seals, all open. The local stack makes its own."""
 
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 7
+    """How long answers to idempotency keys, ended jobs and handled notifications are kept. Events are kept for ever."""
+
     push_concurrency: Annotated[int, Meta(ge=1, le=50)] = 5
     """Calls under way at once per shop (R98)."""
     poll_seconds: Seconds = 60.0

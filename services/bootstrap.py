@@ -25,6 +25,7 @@ from infrastructure.kafka.effect import Effect
 from infrastructure.platforms.connector import Connector
 from infrastructure.platforms.images import HttpImages, ImageSource
 from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
+from infrastructure.retention.retention import run_retention
 from infrastructure.security.api_keys import ApiKeys, KeyRing
 from infrastructure.security.sealing import Sealer
 from infrastructure.settings import Settings
@@ -117,14 +118,17 @@ async def run_project(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def run_react(settings: Settings, stop: asyncio.Event) -> None:
-    """Derive what shops shall show, and publish the products' states."""
+    """Derive what shops shall show, publish the products' states, and delete what is kept for a time only."""
     kafka = kafka_of(settings)
     async with (
         open_pool(_url(settings), role=WORKER, name="syncstore-react", max_size=settings.worker_pool) as pool,
         open_effects(settings, pool) as effects,
     ):
         reactions = (DeriveDesired.name, PublishProductState.name)
-        await asyncio.gather(*(Consumer(effects[name], pool, kafka).run(stop) for name in reactions))
+        await asyncio.gather(
+            *(Consumer(effects[name], pool, kafka).run(stop) for name in reactions),
+            run_retention(pool, stop, days=settings.keep_days),
+        )
 
 
 @asynccontextmanager

@@ -12,9 +12,6 @@ from infrastructure.postgres import statements
 
 SQL: Final = statements.load(Path(__file__).with_name("inbox.sql"))
 
-KEEP_DAYS: Final = 30
-"""Well past every platform's last retry (C13)."""
-
 
 async def accept(
     connection: AsyncConnection[Any], *, org_id: str, connection_id: str, dedupe_key: str, body: bytes
@@ -38,8 +35,3 @@ async def waiting(
 
 async def handled(connection: AsyncConnection[Any], ids: Sequence[int]) -> None:
     await connection.execute(SQL["handled"], {"ids": list(ids)})
-
-
-async def forget(connection: AsyncConnection[Any], *, days: int = KEEP_DAYS) -> int:
-    cursor = await connection.execute(SQL["forget"], {"days": days})
-    return cursor.rowcount

@@ -14,7 +14,3 @@ limit %(limit)s;
 -- name: handled
 -- The shop has been looked at for these.
 update shop_inbox set handled_at = now() where id = any (%(ids)s);
-
--- name: forget
--- Past the longest time in which a platform repeats itself, the key is no longer needed.
-delete from shop_inbox where handled_at < now() - make_interval(days => %(days)s);
