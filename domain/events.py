@@ -68,6 +68,7 @@ EVENT_TYPES: Final[tuple[EventType, ...]] = (
     EventType("connection.opened", 1, connection.ConnectionOpened),
     EventType("connection.pricing-rule-changed", 1, connection.PricingRuleChanged),
     EventType("connection.conflict-policy-changed", 1, connection.ConflictPolicyChanged),
+    EventType("connection.categories-changed", 1, connection.CategoriesChanged),
     EventType("connection.paused", 1, connection.ConnectionPaused),
     EventType("connection.resumed", 1, connection.ConnectionResumed),
 )

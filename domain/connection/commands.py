@@ -41,6 +41,12 @@ class ChangeConflictPolicy(Struct, frozen=True, kw_only=True):
     content: conflict_policy.Strategy | UnsetType = UNSET
 
 
+class ChangeCategories(Struct, frozen=True, kw_only=True):
+    """The whole table; see `OpenConnection.categories`."""
+
+    categories: tuple[tuple[str, str], ...]
+
+
 class PauseConnection(Struct, frozen=True, kw_only=True):
     reason: str
     needs_person: bool = False
@@ -51,4 +57,6 @@ class ResumeConnection(Struct, frozen=True, kw_only=True):
     by_person: bool = False
 
 
-ConnectionCommand = OpenConnection | ChangePricingRule | ChangeConflictPolicy | PauseConnection | ResumeConnection
+ConnectionCommand = (
+    OpenConnection | ChangePricingRule | ChangeConflictPolicy | ChangeCategories | PauseConnection | ResumeConnection
+)

@@ -11,6 +11,7 @@ from msgspec.structs import asdict, replace
 
 from domain.connection import events
 from domain.connection.commands import (
+    ChangeCategories,
     ChangeConflictPolicy,
     ChangePricingRule,
     ConnectionCommand,
@@ -77,7 +78,7 @@ def claims_of(state: ConnectionState) -> frozenset[Claim]:
     return frozenset({Claim("shop", f"{state.platform}:{state.shop_id}")})
 
 
-def _decide_open(  # noqa: PLR0911  # one arm a command
+def _decide_open(  # one arm a command
     command: ConnectionCommand, connection: Connection
 ) -> Sequence[events.ConnectionEvent]:
     match command:
@@ -91,19 +92,12 @@ def _decide_open(  # noqa: PLR0911  # one arm a command
             return _change_rule(command, connection.pricing_rule)
         case ChangeConflictPolicy():
             return _change_policy(command, connection.conflict_policy)
-        case PauseConnection(reason=reason, needs_person=needs_person):
-            check_text("reason", reason, 500)
-            # A pause that a program may end can become one that only a person can, not the other way round.
-            if connection.paused is not None and (connection.paused.needs_person or not needs_person):
-                return []
-            return [events.ConnectionPaused(reason=reason, needs_person=needs_person)]
-        case ResumeConnection(reason=reason, by_person=by_person):
-            check_text("reason", reason, 500)
-            if connection.paused is None:
-                return []
-            if connection.paused.needs_person and not by_person:
-                raise PersonNeeded(f"paused: {connection.paused.reason}", reason=connection.paused.reason)
-            return [events.ConnectionResumed(reason=reason)]
+        case ChangeCategories():
+            return _change_categories(command, connection.categories)
+        case PauseConnection():
+            return _pause(command, connection.paused)
+        case ResumeConnection():
+            return _resume(command, connection.paused)
         case _:
             assert_never(command)
 
@@ -117,8 +111,7 @@ def _opened(command: OpenConnection) -> events.ConnectionOpened:
         raise InvalidConnection("the label is empty, too long or not printable", field="label")
     if any(not name.isprintable() or not 1 <= len(name) <= 50 for name in command.warehouses):
         raise InvalidConnection("a warehouse has no usable name", field="warehouses")
-    if len(dict(command.categories)) < len(command.categories) or any(not theirs for _, theirs in command.categories):
-        raise InvalidConnection("a category is named twice, or without the platform's id", field="categories")
+    _check_categories(command.categories)
     rule = default_rule(command.platform) if command.pricing_rule is None else command.pricing_rule
     check_rule(rule)
     check_policy(command.conflict_policy)
@@ -134,7 +127,35 @@ def _opened(command: OpenConnection) -> events.ConnectionOpened:
     )
 
 
-def _change_rule(command: ChangePricingRule, old: PricingRule) -> Sequence[events.ConnectionEvent]:
+def _change_categories(command: ChangeCategories, old: tuple[tuple[str, str], ...]) -> Sequence[events.ConnectionEvent]:
+    _check_categories(command.categories)
+    return [] if command.categories == old else [events.CategoriesChanged(old=old, new=command.categories)]
+
+
+def _pause(command: PauseConnection, paused: Paused | None) -> Sequence[events.ConnectionEvent]:
+    """A pause that a program may end can become one that only a person can, not the other way round."""
+    check_text("reason", command.reason, 500)
+    if paused is not None and (paused.needs_person or not command.needs_person):
+        return []
+    return [events.ConnectionPaused(reason=command.reason, needs_person=command.needs_person)]
+
+
+def _resume(command: ResumeConnection, paused: Paused | None) -> Sequence[events.ConnectionEvent]:
+    check_text("reason", command.reason, 500)
+    if paused is None:
+        return []
+    if paused.needs_person and not command.by_person:
+        raise PersonNeeded(f"paused: {paused.reason}", reason=paused.reason)
+    return [events.ConnectionResumed(reason=command.reason)]
+
+
+def _check_categories(categories: Sequence[tuple[str, str]]) -> None:
+    if len(dict(categories)) < len(categories) or any(not theirs.strip() for _, theirs in categories):
+        raise InvalidConnection("a category is named twice, or without the platform's id", field="categories")
+
+
+def changed_rule(command: ChangePricingRule, old: PricingRule) -> PricingRule:
+    """The rule as the command makes it; the old one where nothing differs. Raises InvalidPricingRule."""
     same_version = replace(
         old,
         strategy=command.strategy,
@@ -142,9 +163,12 @@ def _change_rule(command: ChangePricingRule, old: PricingRule) -> Sequence[event
         ending=_given(command.ending, old.ending),
     )
     check_rule(same_version)
-    if same_version == old:
-        return []
-    return [events.PricingRuleChanged(old=old, new=replace(same_version, version=old.version + 1))]
+    return old if same_version == old else replace(same_version, version=old.version + 1)
+
+
+def _change_rule(command: ChangePricingRule, old: PricingRule) -> Sequence[events.ConnectionEvent]:
+    new = changed_rule(command, old)
+    return [] if new == old else [events.PricingRuleChanged(old=old, new=new)]
 
 
 def _change_policy(command: ChangeConflictPolicy, old: ConflictPolicy) -> Sequence[events.ConnectionEvent]:
@@ -208,6 +232,8 @@ def _evolve(connection: Connection, event: events.ConnectionEvent) -> Connection
             return replace(connection, pricing_rule=rule)
         case events.ConflictPolicyChanged(new=policy):
             return replace(connection, conflict_policy=policy)
+        case events.CategoriesChanged(new=categories):
+            return replace(connection, categories=categories)
         case events.ConnectionPaused(reason=reason, needs_person=needs_person):
             return replace(connection, paused=Paused(reason, needs_person))
         case events.ConnectionResumed():

@@ -35,6 +35,13 @@ class ConflictPolicyChanged(Struct, frozen=True, kw_only=True):
     new: ConflictPolicy
 
 
+class CategoriesChanged(Struct, frozen=True, kw_only=True):
+    """Each table whole, as in `ConnectionOpened`."""
+
+    old: tuple[tuple[str, str], ...]
+    new: tuple[tuple[str, str], ...]
+
+
 class ConnectionPaused(Struct, frozen=True, kw_only=True):
     """Nothing is sent to the shop. `needs_person` is True when only a person can resume it (authorisation lost)."""
 
@@ -46,4 +53,11 @@ class ConnectionResumed(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-ConnectionEvent = ConnectionOpened | PricingRuleChanged | ConflictPolicyChanged | ConnectionPaused | ConnectionResumed
+ConnectionEvent = (
+    ConnectionOpened
+    | PricingRuleChanged
+    | ConflictPolicyChanged
+    | CategoriesChanged
+    | ConnectionPaused
+    | ConnectionResumed
+)

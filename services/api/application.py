@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 from litestar.types import ASGIApp
 
-from services.api import catalogue, docs, jobs, listings, openapi, products, stock, sync, system, webhooks
+from services.api import catalogue, connections, docs, jobs, listings, openapi, products, stock, sync, system, webhooks
 from services.api.edge import Edge
 from services.api.http_metrics import HttpMetrics
 from services.api.operations import OPERATION, ApiRequest, Operation
@@ -30,6 +30,7 @@ _DESCRIBED: Final[tuple[HTTPRouteHandler, ...]] = (
     *jobs.ROUTES,
     *listings.ROUTES,
     *sync.ROUTES,
+    *connections.ROUTES,
     *webhooks.ROUTES,
     *system.ROUTES,
 )

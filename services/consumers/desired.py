@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from psycopg import AsyncConnection
 
 from domain import events as wire
-from domain.connection.events import ConnectionOpened, PricingRuleChanged
+from domain.connection.events import CategoriesChanged, ConnectionOpened, PricingRuleChanged
 from domain.connection.state import Connection
 from domain.listing.commands import ReleaseHold
 from domain.listing.desired import LISTED
@@ -101,8 +101,9 @@ class DeriveDesired:
                 await stock_levels.record(connection, list(levels.values()))
 
     async def _follow_connection(self, event: RecordedEvent) -> None:
-        """A new shop or a new pricing rule concerns every product."""
-        if not isinstance(wire.decode(event.type, event.schema, event.data), ConnectionOpened | PricingRuleChanged):
+        """A new shop, a new pricing rule and new categories concern every product."""
+        told = wire.decode(event.type, event.schema, event.data)
+        if not isinstance(told, ConnectionOpened | PricingRuleChanged | CategoriesChanged):
             return
         last = ""
         while page := await self._store.streams_of(event.org_id, "product", after=last, limit=PAGE):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from domain.connection.commands import ConnectionCommand, OpenConnection
 from domain.connection.decider import NoSuchConnection
 from domain.connection.events import ConnectionEvent
@@ -11,11 +13,12 @@ from domain.ports import EventStore, Identities
 from domain.values import stream_id
 from services.usecases.aggregates import CONNECTION
 from services.usecases.outcome import Done
-from services.usecases.repository import Expected, Once, Repository, Respond, no_response
+from services.usecases.repository import Expected, Once, Repository, Respond, from_store, no_response
 
 
 class Connections:
     def __init__(self, store: EventStore, identities: Identities, *, cached: int = 1_000) -> None:
+        self._store = store
         self._repository = Repository(CONNECTION, store, identities, cached=cached)
 
     async def handle(
@@ -40,6 +43,18 @@ class Connections:
             once=once,
             respond=respond,
         )
+
+    async def all(self, org_id: str) -> list[tuple[int, Connection]]:
+        """Versions and connections by id."""
+        found: list[tuple[int, Connection]] = []
+        last = ""
+        while streams := await self._store.streams_of(org_id, "connection", after=last):
+            last = streams[-1]
+            for history in (await self._store.read_streams(org_id, streams)).values():
+                state = CONNECTION.decider.fold(cast("list[ConnectionEvent]", from_store(history)))
+                if isinstance(state, Connection):
+                    found.append((history[-1].version, state))
+        return sorted(found, key=lambda one: one[1].connection_id)
 
     async def get(self, org_id: str, connection_id: str) -> tuple[int, Connection]:
         """Version and connection. Raises NoSuchConnection."""

@@ -197,6 +197,7 @@ SAMPLES: Final[tuple[DomainEvent, ...]] = (
             content=Manual(),
         ),
     ),
+    connection.CategoriesChanged(old=(), new=(("Fashion Pria", "100047"), ("", "100001"))),
     connection.ConnectionPaused(reason="authorisation lost", needs_person=True),
     connection.ConnectionResumed(reason="authorised again"),
 )

@@ -66,6 +66,7 @@ FROZEN = [
     ("connection.opened", 1),
     ("connection.pricing-rule-changed", 1),
     ("connection.conflict-policy-changed", 1),
+    ("connection.categories-changed", 1),
     ("connection.paused", 1),
     ("connection.resumed", 1),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.connection.commands import ChangePricingRule
+from domain.connection.commands import ChangeCategories, ChangePricingRule
 from domain.listing.events import DesiredChanged, PushHeld
 from domain.policies.pricing_rule import FeeStack, Markup
 from domain.product.commands import AddVariant, SetPlatformOverride
@@ -142,6 +142,19 @@ async def test_what_overtakes_the_walk_of_a_new_rule_is_not_undone_by_it(stage: 
         {"price:BTK": 260_000, "stock:BTK": 4} if overtaking == "edit" else {"price:BTK": 130_000, "stock:BTK": 10}
     )
     assert await stage.targets() == expected
+
+
+async def test_new_categories_let_those_through_that_waited_for_one(stage: Stage) -> None:
+    await stage.connect(categories=())
+    await stage.create()
+    await stage.settle()
+    refused = (await stage.listing()).field("listed").refused
+    assert refused is not None
+    change = ChangeCategories(categories=(("Kemeja", "100047"),))
+    await stage.connections.handle(stage.context(), "SHP", change)
+    await stage.settle()
+    assert (await stage.listing()).field("listed").refused is None
+    assert [item.title for item in stage.shop.listings.values()] == ["Kemeja Batik Parang"]
 
 
 async def test_another_organisations_products_and_shops_stay_out_of_it(stage: Stage) -> None:
