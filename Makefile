@@ -2,7 +2,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check bench demo-check format lock clean
+.PHONY: help run test check bench prove demo-check format lock clean
 
 help: ## This screen
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ demo-check: ## The demonstration without a person: checks every figure, stops, f
 bench: ## Benchmarks as ratios measured in one run (ONLY=append,relay,... for a part)
 	@deploy/setup dev
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
+
+prove: ## Hurt the whole system on purpose under load, then look for anything missing (EVENTS=1000000 FAULTS=all)
+	@deploy/setup dev
+	$(BIN)/python -m tests.proof $(if $(EVENTS),--events $(EVENTS)) $(if $(FAULTS),--faults $(FAULTS))
 
 format: ## Put the code into shape
 	@deploy/setup dev

@@ -1,0 +1,82 @@
+"""`make prove`: python -m tests.proof [--events 1000000] [--faults all|3|name,name] [--products 60] [--seed N]
+
+Writes reports/proof.md; the exit code is 0 when nothing was found to be wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from pathlib import Path
+
+import uvloop
+
+from tests.proof.campaign import Proof, prove
+from tests.proof.faults import ALL, Fault
+from tests.proof.markdown import markdown
+from tests.proof.system import running
+
+REPORT = Path(__file__).parents[2] / "reports" / "proof.md"
+
+
+def chosen(text: str) -> list[Fault]:
+    """All of them, so many of them in turn, or those whose class is named."""
+    if text == "all":
+        return [fault() for fault in ALL]
+    if text.isdecimal():
+        return [ALL[number % len(ALL)]() for number in range(int(text))]
+    known = {fault.__name__: fault for fault in ALL}
+    names = [name for name in text.split(",") if name]
+    if strange := [name for name in names if name not in known]:
+        raise SystemExit(f"{', '.join(strange)}: no such fault; there are {', '.join(known)}")
+    return [known[name]() for name in names]
+
+
+def say(line: str) -> None:
+    """A line that begins with a carriage return is progress: it is written over by the next."""
+    if line.startswith("\r"):
+        if sys.stdout.isatty():
+            print(f"{line}\x1b[K", end="", flush=True)
+        return
+    print(f"\r\x1b[K{line}" if sys.stdout.isatty() else line, flush=True)
+
+
+async def _prove(given: argparse.Namespace) -> Proof:
+    async with running(say, relays=given.relays) as system:
+        return await prove(
+            system,
+            chosen(given.faults),
+            say,
+            products=given.products,
+            events=given.events,
+            bulk=given.bulk,
+            pace=given.pace,
+            seed=given.seed,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--faults", default="all")
+    parser.add_argument("--products", type=int, default=60)
+    parser.add_argument("--relays", type=int, default=2)
+    parser.add_argument("--bulk", type=int, default=2_000, help="products per bulk append")
+    parser.add_argument("--pace", type=float, default=0.05, help="seconds that a writer rests between two commands")
+    parser.add_argument("--seed", type=int, default=None)
+    given = parser.parse_args()
+    chosen(given.faults)
+    given.seed = secrets.randbelow(2**31) if given.seed is None else given.seed
+    say(f"seed         {given.seed}")
+    proof = uvloop.run(_prove(given))
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(markdown(proof), encoding="utf-8")
+    for line in proof.wrong[:50]:
+        say(f"WRONG        {line}")
+    say(f"{'NOT PROVEN' if proof.wrong else 'proven'}: {proof.events:,} events in {proof.seconds:.0f} s; {REPORT}")
+    sys.exit(1 if proof.wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""One proof: traffic, faults one after the other, and at the end every question that can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import psycopg
+from msgspec import Struct, field
+
+from relay.relay import BATCH
+from services.demo.clients import ShopSimulator
+from services.demo.story import shop_price
+from services.verification.findings import Kind, Report
+from services.verification.verify import verify
+from tests.proof.faults import Fault
+from tests.proof.journal import Journal, judge, look_up
+from tests.proof.system import System
+from tests.proof.traffic import WRITERS, Traffic
+
+Say = Callable[[str], None]
+SETTLING: Final = 1.0
+"""Seconds of undisturbed traffic before and after each fault."""
+
+
+class Struck(Struct, frozen=True, kw_only=True):
+    fault: str
+    measured: str
+    recovered_seconds: float
+    """From the end of the fault until everything that had been written by then was published, shown and pushed."""
+    repeated: int
+    allowed: int
+    acknowledged: int
+    """Commands that were answered with success while it lasted."""
+
+
+class Proof(Struct, kw_only=True):
+    seed: int
+    products: int
+    writers: int
+    struck: list[Struck] = field(default_factory=list)
+    events: int = 0
+    acknowledged: int = 0
+    seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+    report: Report | None = None
+    wrong: list[str] = field(default_factory=list)
+    """Everything that does not hold; empty for a proof."""
+
+
+async def prove(
+    system: System, faults: Sequence[Fault], say: Say, *, products: int, events: int, bulk: int, pace: float, seed: int
+) -> Proof:
+    """Until all faults have struck and the store holds `events`."""
+    started = time.monotonic()
+    proof = Proof(seed=seed, products=products, writers=WRITERS)
+    journal = Journal()
+    traffic = Traffic(system, journal, pace, random.Random(seed), bulk=bulk)
+    await traffic.open_catalogue(products)
+    await system.settled()
+    say(f"catalogue    {products} products at the shop after {time.monotonic() - started:.0f} s")
+    planted = 0
+    async with traffic.flowing():
+        repeated = 0
+        for number, fault in enumerate(faults, 1):
+            struck = await _strike(system, traffic, fault, repeated)
+            repeated += struck.repeated
+            planted += fault.planted
+            proof.struck.append(struck)
+            if struck.repeated > struck.allowed:
+                proof.wrong.append(f"{fault.name}: {struck.repeated} records repeated, at most {struck.allowed} may be")
+            (stored,) = await system.row("select count(*) from events")
+            spent = time.monotonic() - started
+            eta = spent / number * (len(faults) - number)
+            say(
+                f"{number:>3}/{len(faults)} {fault.name}: {struck.measured}; at rest after "
+                f"{struck.recovered_seconds:.1f} s, {struck.repeated} repeated; {stored:,} events, "
+                f"about {eta:.0f} s left"
+            )
+        await _until_there_are(system, events, say)
+        await traffic.paused()
+        _, proof.events = await system.settled()
+    say("questions    every promise, every record, every row, every item at the shop")
+    await _ask(system, traffic, proof, planted)
+    proof.acknowledged, proof.counts = len(journal.acknowledged), dict(journal.counts)
+    proof.seconds = time.monotonic() - started
+    return proof
+
+
+async def _strike(system: System, traffic: Traffic, fault: Fault, repeated_before: int) -> Struck:
+    before = len(traffic.journal.acknowledged)
+    traffic.resume()
+    await asyncio.sleep(SETTLING)
+    measured = await fault.strike(system, traffic)
+    await asyncio.sleep(SETTLING)
+    await traffic.paused()
+    seconds, _ = await system.settled()
+    repeated = await system.repeated() - repeated_before - fault.planted
+    traffic.resume()
+    return Struck(
+        fault=fault.name,
+        measured=measured,
+        recovered_seconds=round(seconds, 1),
+        repeated=repeated,
+        allowed=fault.passes * BATCH,
+        acknowledged=len(traffic.journal.acknowledged) - before,
+    )
+
+
+async def _until_there_are(system: System, events: int, say: Say) -> None:
+    begun, (first,) = time.monotonic(), await system.row("select count(*) from events")
+    while True:
+        (stored,) = await system.row("select count(*) from events")
+        if stored >= events:
+            return
+        rate = (stored - first) / max(time.monotonic() - begun, 0.1)
+        if rate:
+            say(f"\rtraffic      {stored:,} of {events:,} events, {rate:,.0f}/s, {(events - stored) / rate:.0f} s left")
+        await asyncio.sleep(1)
+
+
+async def _ask(system: System, traffic: Traffic, proof: Proof, planted: int) -> None:
+    journal = traffic.journal
+    proof.wrong += journal.broken
+    async with await psycopg.AsyncConnection.connect(system.url, autocommit=True) as connection:
+        proof.wrong += judge(await look_up(connection, journal.acknowledged))
+    report = proof.report = await verify(system.source, system.kafka)
+    violations = report.violations
+    if violations.pop(Kind.UNREADABLE, 0) != planted:
+        proof.wrong.append(f"records that are none: {report.violations[Kind.UNREADABLE]}, planted {planted}")
+    if violations:
+        proof.wrong += [str(example) for check in report.checks for example in check.examples]
+    proof.wrong += await _shop_against_catalogue(system)
+
+
+async def _shop_against_catalogue(system: System) -> list[str]:
+    """The simulated shop itself, item by item, and what the events say that it should show."""
+    items = await ShopSimulator(system.shop).items()
+    wanted = await _wanted(system)
+    wrong = [f"the shop has {len(items)} items, there are {len(wanted)} products"] if len(items) != len(wanted) else []
+    for sku, (price, stock) in wanted.items():
+        shown = [(model["price"], model["stock"]) for model in items.get(sku, {"models": []})["models"]]
+        if shown != [(shop_price(price), stock)]:
+            wrong.append(f"the shop shows {shown} of {sku}, it should show {(shop_price(price), stock)}")
+    return wrong
+
+
+async def _wanted(system: System) -> dict[str, tuple[int, int]]:
+    """SKU -> base price and pieces, straight from the events."""
+    async with system.pool.connection() as connection:
+        cursor: Any = await connection.execute(
+            """
+            select c.data ->> 'sku', coalesce((
+                select (p.data ->> 'new')::bigint from events p
+                where p.org_id = c.org_id and p.stream_id = c.stream_id and p.type = 'product.base-price-changed'
+                order by p.version desc limit 1
+            ), (c.data ->> 'base_price')::bigint), (
+                select count(*) from events s
+                where s.org_id = c.org_id and s.partition_key = c.partition_key and s.type = 'stock.received'
+            )
+            from events c where c.type = 'product.created' and c.org_id = 'toko-nusantara'
+            """
+        )
+        return {sku: (price, stock) for sku, price, stock in await cursor.fetchall()}
