@@ -54,8 +54,10 @@ class Published(Struct):
 
 
 class Publisher:
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, *, marks: Sequence[Header] = ()) -> None:
         self.producer = Producer(kafka)
+        self._marks = marks
+        """Headers that every record gets besides those of its event."""
 
     async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
         """Rows in order; waits for their acknowledgements, at most `patience` seconds.
@@ -99,7 +101,7 @@ class Publisher:
             if topic not in counts:
                 counts[topic] = await self.producer.partitions(topic)
             where = (topic, partition_of(key, counts[topic]))
-            headers = headers_of(row)
+            headers = [*headers_of(row), *self._marks]
             parts = batches.get(where)
             if parts is None:
                 parts = batches[where] = [Batch(self.producer.batch(), [])]
@@ -137,7 +139,10 @@ class Publisher:
                 continue
             builder = self.producer.batch()
             builder.append(
-                timestamp=int(time.time() * 1000), key=row.partition_key, value=row.data, headers=headers_of(row)
+                timestamp=int(time.time() * 1000),
+                key=row.partition_key,
+                value=row.data,
+                headers=[*headers_of(row), *self._marks],
             )
             try:
                 await (await self._queue(partition, builder))

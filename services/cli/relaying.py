@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from infrastructure.kafka.topics import BY_CATEGORY
 from infrastructure.outbox import operations
 from infrastructure.outbox.leases import Leases
+from infrastructure.outbox.published import Selection
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
+from relay.republish import republish as run_republication
 from services import bootstrap
 from services.cli.process import ask, ready, run_part
+from services.servers import kafka_of
 
 T = TypeVar("T")
 
@@ -78,3 +85,35 @@ def drop(key: str, reason: str, by: str) -> None:
     """Give up the refused event of a key; those behind it flow again. Consumers will see the gap."""
     freed = _with_pool(lambda pool: operations.drop(pool, key, reason=reason, by=by))
     click.echo(f"given up; {freed} events behind it are on their way again")
+
+
+@relay.command()
+@click.option("--from-position", type=click.IntRange(min=0), help="Events from this position on; 0 for all.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="Recorded then (UTC) or later.")
+@click.option("--product", "key", help="Events of one product: itself, its stock, its listings.")
+@click.option(
+    "--topic", "topics", multiple=True, type=click.Choice(list(BY_CATEGORY.values())), help="Into these only."
+)
+def republish(from_position: int | None, since: datetime | None, key: str | None, topics: tuple[str, ...]) -> None:
+    """Put published events into their topics again, marked as replayed, in order.
+
+    For a topic that was deleted: stop the relays, `syncstore topics`, republish, start the relays.
+    """
+    if from_position is None and since is None and key is None:
+        raise click.UsageError("say which events: --from-position, --since or --product (--from-position 0 for all)")
+    selection = Selection(
+        from_position=from_position,
+        since=None if since is None else since.replace(tzinfo=UTC),
+        key=key,
+        categories=tuple(category for category, topic in BY_CATEGORY.items() if topic in topics) or None,
+    )
+    kafka = kafka_of(ready())
+    columns = (TextColumn("events"), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("events", total=None)
+        sent = _with_pool(
+            lambda pool: run_republication(
+                pool, kafka, selection, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+        )
+    click.echo(f"{sent} events are in their topics again")

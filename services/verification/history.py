@@ -232,7 +232,8 @@ class PartitionReader:
         history = self._history
         last = self._last.get(seen.stream, 0)
         if seen.version <= last:
-            history.wrong(Kind.REORDERED, seen, f"comes behind version {last}")
+            if not seen.replayed:  # what was brought back stands behind what had stayed
+                history.wrong(Kind.REORDERED, seen, f"comes behind version {last}")
             return
         self._last[seen.stream] = seen.version
         if self.bounds.begin and not last:

@@ -12,16 +12,21 @@ SHOWN = 100
 
 
 def markdown(proof: Proof) -> str:
+    verdict = f"Not proven: {len(proof.wrong)} things are wrong" if proof.wrong else "Nothing is wrong"
     lines = [
         "# Proof",
         "",
-        f"**{'Not proven: ' + str(len(proof.wrong)) + ' things are wrong' if proof.wrong else 'Nothing is wrong'}.** "
-        f"{proof.events:,} events, {proof.acknowledged:,} acknowledged commands of {proof.writers} writers over "
-        f"{proof.products} products (and in bulk), {len(proof.struck)} faults, {proof.seconds:,.0f} s, "
-        f"seed {proof.seed}.",
+        (
+            f"**{verdict}.** "
+            f"{proof.events:,} events, {proof.acknowledged:,} acknowledged commands of {proof.writers} writers over "
+            f"{proof.products} products (and in bulk), {len(proof.struck)} faults, {proof.seconds:,.0f} s, "
+            f"seed {proof.seed}."
+        ),
         "",
-        f"Machine: {os.cpu_count()} processors shared by everything, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}.",
+        (
+            f"Machine: {os.cpu_count()} processors shared by everything, {platform.system()} {platform.release()}, "
+            f"Python {platform.python_version()}."
+        ),
         "",
         "## What happened meanwhile",
         "",
@@ -29,8 +34,10 @@ def markdown(proof: Proof) -> str:
         "",
         "## Faults",
         "",
-        "Each while everything was at work; *at rest* is how long it then took until all that had been written was "
-        "published, shown and at the shop. *Repeated* are records sent twice with the same event id.",
+        (
+            "Each while everything was at work; *at rest* is how long it then took until all that had been written was "
+            "published, shown and at the shop. *Repeated* are records sent twice with the same event id."
+        ),
         "",
         "| fault | measured | acknowledged meanwhile | at rest after | repeated | at most |",
         "|---|---|---:|---:|---:|---:|",

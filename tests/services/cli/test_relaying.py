@@ -91,3 +91,15 @@ def test_a_key_that_is_not_parked_is_named_and_where_to_look(command: Command, w
     assert answer.exit_code == 1
     assert "'p9' is parked" in answer.output
     assert "syncstore relay parked" in answer.output
+
+
+def test_republishing_asks_which_events(command: Command) -> None:
+    answer = command("republish")
+    assert answer.exit_code == 2
+    assert "--from-position 0 for all" in answer.output
+
+
+def test_republishing_tells_when_kafka_is_away(command: Command) -> None:
+    answer = command("republish", "--product", "p1", "--topic", "syncstore.stock")
+    assert answer.exit_code == 1
+    assert "Kafka at 127.0.0.1:1 does not answer" in answer.output

@@ -157,6 +157,13 @@ def test_replayed_records_are_not_repetitions() -> None:
     assert (events.history.repeated, events.history.replayed) == (0, 2)
 
 
+def test_what_was_brought_back_may_stand_behind_what_had_stayed() -> None:
+    events = Events().store("a", "a", "a")
+    events.publish([3], begin=5)
+    events.publish([1, 2], replayed=True)
+    assert events.judged() == {}
+
+
 def test_a_record_that_says_something_else_is_altered() -> None:
     events = Events().store("a")
     seen = events.seen(1)

@@ -24,12 +24,16 @@ from infrastructure.kafka.partitions import partition_of
 from infrastructure.kafka.replay import Replay
 from infrastructure.kafka.topics import PARTITIONS, PRODUCT, create_or_check
 from infrastructure.local_stack.stack import LocalStack, Part
+from infrastructure.outbox.leases import Leases
+from infrastructure.outbox.published import Selection
+from infrastructure.outbox.shards import SHARDS
 from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
 from projections.fill import Source
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
 from projections.runner import Projections
 from relay.loop import run_relay
+from relay.republish import RelaysRunning, republish
 from services.cli.main import main
 from services.verification.findings import Kind, Report
 from services.verification.verify import verify
@@ -214,6 +218,23 @@ async def test_a_topic_trimmed_by_retention_is_told_as_such_and_not_as_loss(inst
     assert report.is_sound
     assert any("retention has taken the rest" in note for check in report.checks for note in check.notes)
     assert any("events expired in their topics" in note for check in report.checks for note in check.notes)
+
+
+async def test_a_topic_that_was_deleted_is_fed_again_from_the_event_store(installation: Installation) -> None:
+    await installation.write(20)
+    await installation.settle()
+    await empty_topics(installation.kafka)
+    await create_or_check(installation.kafka)
+    assert (await installation.verify()).violations[Kind.LOST] == 60
+    await Leases(installation.worker, "a relay").claim(1)
+    everything = Selection(from_position=0)
+    with pytest.raises(RelaysRunning, match=r"syncstore.product holds nothing yet, and relays are running"):
+        await republish(installation.worker, installation.kafka, everything)
+    await Leases(installation.worker, "a relay").release(range(SHARDS))
+    assert await republish(installation.worker, installation.kafka, everything) == 60
+    report = await installation.verify()
+    assert report.violations == {}
+    assert any("60 records, 0 repeated, 0 replayed" in note for check in report.checks for note in check.notes)
 
 
 async def test_the_command_tells_people_programs_and_shells(installation: Installation) -> None:
