@@ -149,6 +149,10 @@ def _check_pairs(settings: Settings) -> None:
             f"SYNCSTORE_KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol} needs "
             "SYNCSTORE_KAFKA_SASL_MECHANISM, SYNCSTORE_KAFKA_SASL_USERNAME and SYNCSTORE_KAFKA_SASL_PASSWORD"
         )
+    for name in ("kafka_ssl_ca_file", "kafka_ssl_cert_file", "kafka_ssl_key_file"):
+        file = getattr(settings, name)
+        if file is not None and not Path(file).is_file():
+            raise WrongSettings(f"{PREFIX}{name.upper()}: there is no file {file}")
     if not settings.uses_local_stack and not settings.encryption_keys:
         raise WrongSettings(
             "SYNCSTORE_ENCRYPTION_KEYS is missing: shop tokens are sealed with it; "
