@@ -46,8 +46,8 @@ class Replay:
         )
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
         try:
+            await self._consumer.start()
             await self._admin.start()
         except BaseException:
             await self._consumer.stop()

@@ -14,6 +14,7 @@ from infrastructure.kafka.topics import BY_CATEGORY
 from infrastructure.postgres import statements
 from infrastructure.postgres.pool import connection_arguments
 from projections.history.projector import HISTORY
+from projections.listing_status.projector import LISTING_STATUS
 from projections.runner import LIVE
 from services.verification.findings import SHOWN, Check, Kind, Violation
 from services.verification.history import Fate, Gap, History, Stored, digest_of
@@ -70,7 +71,9 @@ async def read_outbox(connection: Connection, history: History) -> None:
 
 
 async def read_views(connection: Connection, history: History) -> dict[Partition, int]:
-    """What the views do not show yet; answers where their consumer stands."""
+    """What the views do not show yet; answers where their consumer stands. Nothing of views that are not built."""
+    if not await _is_built(connection, HISTORY.name):
+        return {}
     likes = [f"{category}-%" for category in HISTORY.categories]
     query = SQL["hidden"].replace("{history}", f"projections.{HISTORY.name}")
     async for position in _positions(connection, query, {"categories": likes}):
@@ -130,6 +133,8 @@ async def fates(connection: Connection, gaps: Sequence[Gap]) -> list[Fate]:
 
 async def check_listings(connection: Connection, check: Check, *, cut: int, queue_is_current: bool) -> None:
     """As they are recorded, shop by shop."""
+    if not await _is_built(connection, LISTING_STATUS.name):
+        return
     for shop, listings, synced, behind, held, refused, conflicts, paused, unlinked in await _rows(
         connection, "listings"
     ):
@@ -144,6 +149,11 @@ async def check_listings(connection: Connection, check: Check, *, cut: int, queu
     for stream, version in await _rows(connection, "forgotten", cut=cut, limit=100 * SHOWN):
         told = "differs from what the shop shows, nothing is in its way, and it has no turn"
         check.add(Violation(kind=Kind.FORGOTTEN, stream=stream, version=version, detail=told))
+
+
+async def _is_built(connection: Connection, view: str) -> bool:
+    ((built,),) = await _rows(connection, "is_built", view=f"projections.{view}")
+    return bool(built)
 
 
 async def _rows(connection: Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -16,6 +16,10 @@ select position from outbox union all select position from outbox_parked;
 -- What an operator has given up.
 select position from outbox_dropped;
 
+-- name: is_built
+-- Whether readers see anything of a view.
+select to_regclass(%(view)s) is not null;
+
 -- name: hidden
 -- Events that the log of the live views does not show.
 select e.position from events e

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shutil
 import sys
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def say(line: str) -> None:
 
 async def _prove(given: argparse.Namespace) -> Proof:
     async with running(say, relays=given.relays) as system:
-        return await prove(
+        proof = await prove(
             system,
             chosen(given.faults),
             say,
@@ -54,6 +55,10 @@ async def _prove(given: argparse.Namespace) -> Proof:
             pace=given.pace,
             seed=given.seed,
         )
+        if proof.wrong:
+            REPORT.parent.mkdir(exist_ok=True)
+            shutil.copy(system.log, REPORT.with_name("proof-parts.log"))
+        return proof
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import psycopg
 from msgspec import Struct, field
 
+from domain.errors import SyncStoreError
 from relay.relay import BATCH
 from services.demo.clients import ShopSimulator
 from services.demo.story import shop_price
@@ -66,7 +67,7 @@ async def prove(
     async with traffic.flowing():
         repeated = 0
         for number, fault in enumerate(faults, 1):
-            struck = await _strike(system, traffic, fault, repeated)
+            struck = await _strike(system, traffic, fault, repeated, proof.wrong)
             repeated += struck.repeated
             planted += fault.planted
             proof.struck.append(struck)
@@ -90,11 +91,15 @@ async def prove(
     return proof
 
 
-async def _strike(system: System, traffic: Traffic, fault: Fault, repeated_before: int) -> Struck:
+async def _strike(system: System, traffic: Traffic, fault: Fault, repeated_before: int, wrong: list[str]) -> Struck:
     before = len(traffic.journal.acknowledged)
     traffic.resume()
     await asyncio.sleep(SETTLING)
-    measured = await fault.strike(system, traffic)
+    try:
+        measured = await fault.strike(system, traffic)
+    except (AssertionError, TimeoutError, OSError, SyncStoreError, psycopg.Error) as error:
+        measured = f"could not be ended: {type(error).__name__}: {error}"
+        wrong.append(f"{fault.name} {measured}")
     await asyncio.sleep(SETTLING)
     await traffic.paused()
     seconds, _ = await system.settled()

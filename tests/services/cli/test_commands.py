@@ -164,3 +164,9 @@ def test_a_taken_port_ends_the_api_with_the_setting_to_change(environment: dict[
     assert ended.returncode != 0
     assert f"port {port}" in ended.stderr
     assert "SYNCSTORE_API_PORT" in ended.stderr
+
+
+def test_verifying_tells_when_kafka_is_away(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment, "verify")
+    assert told.exit_code == 1
+    assert f"Kafka at {NOWHERE} does not answer" in told.stderr
