@@ -192,7 +192,7 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
                 timedelta(seconds=settings.full_scan_seconds),
             )
 
-        keeper = LaneKeeper(pool, me, shops.connector, shops.revision, runner, watch)
+        keeper = LaneKeeper(pool, me, shops.connector, shops.authorisation, runner, watch)
         await asyncio.gather(Consumer(queue, pool, kafka).run(stop), keeper.run(stop))
 
 

@@ -32,17 +32,18 @@ class Shops:
     now: Callable[[], datetime]
 
     async def connector(self, lane: Lane) -> tuple[Connector, int]:
-        """A connector and the revision of the secrets it was made from.
+        """A connector and the authorisation it was made under.
 
         Raises NoSecrets, CannotUnseal, PlatformNotSupported.
         """
-        secrets, revision = await self.secrets.read(lane.org_id, lane.connection_id)
+        authorisation = await self.authorisation(lane)
+        secrets, _ = await self.secrets.read(lane.org_id, lane.connection_id)
         vault = DatabaseVault(self.secrets, self.pool, lane.org_id, lane.connection_id)
-        return connect(secrets.access, vault, self._surroundings), revision
+        return connect(secrets.access, vault, self._surroundings), authorisation
 
-    async def revision(self, lane: Lane) -> int:
-        """Of the secrets now; another one than a connector's means that it should be made anew."""
-        return (await self.secrets.read(lane.org_id, lane.connection_id))[1]
+    async def authorisation(self, lane: Lane) -> int:
+        """The one in force; another one than a connector's means that it should be made anew. Raises NoSecrets."""
+        return await self.secrets.authorisation(lane.org_id, lane.connection_id)
 
     async def redeem(self, access: Access, code: str) -> Tokens:
         """The first tokens, for the code that the seller's authorisation has brought.

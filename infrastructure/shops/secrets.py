@@ -79,6 +79,19 @@ class SecretsStore:
         plain = self._sealer.open(bytes(row[0]), bound_to=_record(org_id, connection_id))
         return msgspec.json.decode(plain, type=ShopSecrets), row[1]
 
+    async def authorisation(self, org_id: str, connection_id: str) -> int:
+        """Another figure when a person has brought new secrets; a renewal of tokens leaves it.
+
+        Raises NoSecrets.
+        """
+        async with self._pool.connection() as connection, connection.transaction():
+            await _work_for(connection, org_id)
+            asked = {"org_id": org_id, "connection_id": connection_id}
+            row = await (await connection.execute(SQL["read_authorisation"], asked)).fetchone()
+        if row is None:
+            raise NoSecrets(f"connection {connection_id!r} has no keys; connect the shop again")
+        return int(row[0])
+
     async def write(self, org_id: str, connection_id: str, secrets: ShopSecrets) -> None:
         async with self._pool.connection() as connection, connection.transaction():
             await _work_for(connection, org_id)

@@ -27,8 +27,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class Held:
     lane: Lane
     connector: Connector
-    revision: int
-    """Of the secrets that the connector was made from."""
+    authorisation: int
+    """Under which the connector was made."""
     runner: LaneRunner
     tasks: list[asyncio.Task[None]]
 
@@ -39,14 +39,14 @@ class LaneKeeper:
         pool: Pool,
         owner: str,
         connect: Callable[[Lane], Awaitable[tuple[Connector, int]]],
-        revision: Callable[[Lane], Awaitable[int]],
+        authorisation: Callable[[Lane], Awaitable[int]],
         runner: Callable[[Lane, Connector], LaneRunner],
         watch: Callable[[Lane, Connector, LaneRunner], Watch],
     ) -> None:
         self._pool = pool
         self._owner = owner
         self._connect = connect
-        self._revision = revision
+        self._authorisation = authorisation
         self._runner = runner
         self._watch = watch
         self._held: dict[tuple[str, str], Held] = {}
@@ -82,28 +82,28 @@ class LaneKeeper:
                 log.warning("lane_lost", connection_id=held.lane.connection_id)
                 self._leave(held)
         for held in list(self._held.values()):
-            if await self._has_new_secrets(held):
+            if await self._is_authorised_anew(held):
                 log.info("shop_authorised_anew", connection_id=held.lane.connection_id)
                 self._leave(held)
         for key, lane in current.items():
             if key not in self._held and key not in self._leaving:
                 await self._take(lane)
 
-    async def _has_new_secrets(self, held: Held) -> bool:
+    async def _is_authorised_anew(self, held: Held) -> bool:
         with contextlib.suppress(Exception):  # the database is away, or the secrets are: nothing to change over to
-            return await self._revision(held.lane) != held.revision
+            return await self._authorisation(held.lane) != held.authorisation
         return False
 
     async def _take(self, lane: Lane) -> None:
         try:
-            connector, revision = await self._connect(lane)
+            connector, authorisation = await self._connect(lane)
         except Exception as error:  # noqa: BLE001  # one shop without usable keys must not stop the others
             log.error("shop_not_reachable", connection_id=lane.connection_id, reason=str(error))  # noqa: TRY400  # the reason says it
             return
         runner = self._runner(lane, connector)
         watch = self._watch(lane, connector, runner)
         tasks = [asyncio.create_task(runner.run()), asyncio.create_task(watch.run())]
-        self._held[lane.key] = Held(lane, connector, revision, runner, tasks)
+        self._held[lane.key] = Held(lane, connector, authorisation, runner, tasks)
         log.info("lane_taken", connection_id=lane.connection_id, term=lane.term)
 
     def _leave(self, held: Held) -> None:

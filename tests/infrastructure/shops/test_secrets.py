@@ -52,6 +52,16 @@ async def test_the_later_of_two_replacements_of_one_revision_is_refused(store: S
     assert not await store.replace("toko", "SHP", SECRETS, revision=1)
 
 
+async def test_what_a_person_brings_is_told_from_tokens_that_are_renewed(store: SecretsStore) -> None:
+    with pytest.raises(NoSecrets):
+        await store.authorisation("toko", "SHP")
+    await store.write("toko", "SHP", SECRETS)
+    assert await store.replace("toko", "SHP", SECRETS, revision=1)
+    assert await store.authorisation("toko", "SHP") == 1
+    await store.write("toko", "SHP", SECRETS)
+    assert await store.authorisation("toko", "SHP") == 2
+
+
 async def test_another_organisation_sees_no_secrets(store: SecretsStore, app_pool: Pool) -> None:
     await store.write("toko", "SHP", SECRETS)
     with pytest.raises(NoSecrets):

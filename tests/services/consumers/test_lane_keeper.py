@@ -39,23 +39,23 @@ class Noted(InMemoryConnector):
 class Process:
     """One that pushes, with what it has made."""
 
-    def __init__(self, stage: Stage, owner: str, revisions: dict[str, int]) -> None:
+    def __init__(self, stage: Stage, owner: str, authorisations: dict[str, int]) -> None:
         self.stage = stage
         self.owner = owner
-        self.revisions = revisions
+        self.authorisations = authorisations
         self.made: dict[str, list[Noted]] = {}
-        self.keeper = LaneKeeper(stage.pool, owner, self.connect, self.revision, self.runner, self.watch)
+        self.keeper = LaneKeeper(stage.pool, owner, self.connect, self.authorisation, self.runner, self.watch)
         self.stop = asyncio.Event()
 
     async def connect(self, lane: Lane) -> tuple[Connector, int]:
-        if lane.connection_id not in self.revisions:
+        if lane.connection_id not in self.authorisations:
             raise NoSecrets(f"connection {lane.connection_id!r} has no keys")
         connector = Noted(self.stage.shop)
         self.made.setdefault(lane.connection_id, []).append(connector)
-        return connector, self.revisions[lane.connection_id]
+        return connector, self.authorisations[lane.connection_id]
 
-    async def revision(self, lane: Lane) -> int:
-        return self.revisions[lane.connection_id]
+    async def authorisation(self, lane: Lane) -> int:
+        return self.authorisations[lane.connection_id]
 
     def runner(self, lane: Lane, connector: Connector) -> LaneRunner:
         stage = self.stage
@@ -102,7 +102,7 @@ async def owners(stage: Stage) -> dict[str, str | None]:
 
 @pytest.fixture
 async def five(stage: Stage) -> dict[str, int]:
-    """Five shops; the revision of each one's secrets."""
+    """Five shops; how often each was authorised."""
     for name in NAMES:
         await stage.connect(name)
     await stage.deliver()
