@@ -39,7 +39,10 @@ def test_own_servers_are_used_when_both_are_named() -> None:
         ({"SYNCSTORE_ENCRYPTION_KEYS": ""}, "SYNCSTORE_ENCRYPTION_KEYS is missing"),
         ({"SYNCSTORE_ENCRYPTION_KEYS": "first:short"}, "SYNCSTORE_ENCRYPTION_KEYS must be"),
         ({"SYNCSTORE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "SYNCSTORE_KAFKA_SASL_MECHANISM"),
-        ({"SYNCSTORE_KAFKA_SSL_CA_FILE": "/nowhere/ca.pem"}, "SYNCSTORE_KAFKA_SSL_CA_FILE: there is no file /nowhere/ca.pem"),
+        (
+            {"SYNCSTORE_KAFKA_SSL_CA_FILE": "/nowhere/ca.pem"},
+            "SYNCSTORE_KAFKA_SSL_CA_FILE: there is no file /nowhere/ca.pem",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, str], named: str) -> None:
