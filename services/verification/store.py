@@ -113,7 +113,7 @@ async def digests(connection: Connection, positions: Collection[int]) -> dict[in
 
 
 async def describe(connection: Connection, positions: Sequence[int]) -> list[Stored]:
-    rows = await _rows(connection, "describe", positions=positions)
+    rows = await _rows(connection, "describe", positions=list(positions))
     return [
         Stored(position, stream, version, event_id, key, BY_CATEGORY.get(id_.partition("-")[0], "no topic"), ms)
         for position, stream, version, event_id, key, id_, ms in rows
