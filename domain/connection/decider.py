@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar, assert_never
 
 from msgspec import UnsetType
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from domain.connection import events
 from domain.connection.commands import (
@@ -19,6 +19,7 @@ from domain.connection.commands import (
     PauseConnection,
     ResumeConnection,
 )
+from domain.connection.evolution import evolve
 from domain.connection.state import Connection, ConnectionState, NotOpened, Paused
 from domain.decider import Decider
 from domain.errors import Refusal
@@ -212,34 +213,6 @@ def _check_rules(group: str, rules: Sequence[tuple[str, int | None]]) -> None:
         raise InvalidConflictPolicy(f"{group}: every rule needs a name of its own", field=group)
     if any(percent is not None and percent < 0 for _, percent in rules):
         raise InvalidConflictPolicy(f"{group}: a difference cannot be negative", field=group)
-
-
-def evolve(state: ConnectionState, event: events.ConnectionEvent) -> ConnectionState:
-    match state:
-        case NotOpened():
-            return Connection(**asdict(event)) if isinstance(event, events.ConnectionOpened) else state
-        case Connection():
-            return _evolve(state, event)
-        case _:
-            assert_never(state)
-
-
-def _evolve(connection: Connection, event: events.ConnectionEvent) -> Connection:
-    match event:
-        case events.ConnectionOpened():
-            return connection
-        case events.PricingRuleChanged(new=rule):
-            return replace(connection, pricing_rule=rule)
-        case events.ConflictPolicyChanged(new=policy):
-            return replace(connection, conflict_policy=policy)
-        case events.CategoriesChanged(new=categories):
-            return replace(connection, categories=categories)
-        case events.ConnectionPaused(reason=reason, needs_person=needs_person):
-            return replace(connection, paused=Paused(reason, needs_person))
-        case events.ConnectionResumed():
-            return replace(connection, paused=None)
-        case _:
-            assert_never(event)
 
 
 def _given(value: T | UnsetType, otherwise: T) -> T:

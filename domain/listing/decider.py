@@ -10,8 +10,9 @@ from domain.errors import Refusal
 from domain.listing import commands, events
 from domain.listing.commands import ListingCommand
 from domain.listing.evolution import evolve
-from domain.listing.observation import observe, resolve_by_person
+from domain.listing.observation import observe
 from domain.listing.pushing import hold, record_push, set_desired
+from domain.listing.resolution import resolve_by_person
 from domain.listing.state import Cut, Linked, Listing, ListingState, NotLinked, NotOpened
 
 

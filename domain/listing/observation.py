@@ -12,8 +12,7 @@ from datetime import timedelta
 from typing import Final, assert_never
 from uuid import uuid5
 
-from domain.errors import Refusal
-from domain.listing.commands import Choice, Observe, ResolveConflict
+from domain.listing.commands import Choice, Observe
 from domain.listing.events import (
     ChangedField,
     ConflictDetected,
@@ -25,6 +24,7 @@ from domain.listing.events import (
     ShadowObserved,
     Value,
 )
+from domain.listing.resolution import by_hand
 from domain.listing.state import FieldState, Listing, OpenConflict
 from domain.policies.conflict_policy import ConflictPolicy, strategy_for
 from domain.policies.conflicts import (
@@ -49,16 +49,6 @@ ECHO_GRACE: Final = timedelta(seconds=60)
 """How long after a confirmation an earlier value of ours is taken for a late echo, not for somebody's undoing."""
 MAX_REASSERTIONS: Final = 3
 """How often ours is put back in place of the same value; then a person looks: the shop may be unable to show ours."""
-
-
-class UnknownConflict(Refusal):
-    code = "conflict_unknown"
-    remedy = "Read the open conflicts again; this one may have been resolved meanwhile."
-
-
-class NoValueGiven(Refusal):
-    code = "conflict_value_missing"
-    remedy = "Give the value to show, or choose ours or theirs."
 
 
 def observe(command: Observe, listing: Listing) -> Sequence[ListingEvent]:
@@ -251,45 +241,4 @@ def _resolved(conflict: ConflictDetected, outcome: str, value: Value, reason: st
 
 
 def _settled_at_shop(conflict: OpenConflict, value: Value, command: Observe) -> ConflictResolved:
-    return _by_hand(conflict, Choice.OURS, value, by=command.by, reason="the shop shows our value again")
-
-
-def resolve_by_person(command: ResolveConflict, listing: Listing) -> Sequence[ListingEvent]:
-    conflict = next((c for c in listing.open_conflicts if c.conflict_id == command.conflict_id), None)
-    if conflict is None:
-        raise UnknownConflict(f"no open conflict {command.conflict_id!r}", conflict_id=command.conflict_id)
-    field = listing.field(conflict.field)
-    ours = None if field.desired is None else field.desired.value
-    theirs = conflict.theirs if field.shadow is None else field.shadow.value
-    kept: Value
-    match command.outcome:
-        case Choice.OURS:
-            kept = None
-        case Choice.THEIRS:
-            kept = theirs
-        case Choice.VALUE:
-            if command.value is None:
-                raise NoValueGiven("a value of one's own was chosen and not given", field="value")
-            kept = command.value
-        case _:
-            assert_never(command.outcome)
-    reason = command.reason or f"{command.by} chose {command.outcome}"
-    value = ours if kept is None else kept
-    resolved = _by_hand(conflict, command.outcome, value, by=command.by, reason=reason)
-    if kept == field.override:
-        return [resolved]
-    return [resolved, OverrideKept(field=conflict.field, old=field.override, new=kept, reason=reason)]
-
-
-def _by_hand(conflict: OpenConflict, outcome: Choice, value: Value, *, by: str, reason: str) -> ConflictResolved:
-    return ConflictResolved(
-        conflict_id=conflict.conflict_id,
-        field=conflict.field,
-        outcome=outcome.value,
-        value=value,
-        strategy="person",
-        policy=conflict.policy,
-        policy_version=conflict.policy_version,
-        reason=reason,
-        by=by,
-    )
+    return by_hand(conflict, Choice.OURS, value, by=command.by, reason="the shop shows our value again")

@@ -12,7 +12,8 @@ from domain.listing.commands import Choice, PostponedValue, PushedValue, RecordP
 from domain.listing.decider import LISTING, AlreadyLinked, LinkWasCut, ListingExists, NoOverride, NoSuchListing
 from domain.listing.diff import due, external_variants, needs_creation, superseded
 from domain.listing.events import ExternalVariant, FieldGroup, Value
-from domain.listing.observation import ECHO_GRACE, MAX_REASSERTIONS, NoValueGiven, UnknownConflict
+from domain.listing.observation import ECHO_GRACE, MAX_REASSERTIONS
+from domain.listing.resolution import NoValueGiven, UnknownConflict
 from domain.listing.state import Linked, Listing, ListingState
 from domain.policies.conflict_policy import (
     DEFAULT_POLICY,
