@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Final
 
 import psycopg
@@ -20,7 +21,7 @@ from relay.leases import ShardHolder
 from relay.metrics import METRICS, RelayMetrics
 from relay.producer import SendingFailed
 from relay.publisher import Publisher
-from relay.relay import Relay
+from relay.relay import BATCH, Relay
 
 SHORTEST_NAP: Final = 0.002
 LONGEST_NAP: Final = 0.025
@@ -46,13 +47,16 @@ async def run_relay(
     owner: str,
     metrics: RelayMetrics = METRICS,
     lease_seconds: float = 8.0,
+    batch: int = BATCH,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Until `stop`: then what has been read is sent and deleted, and the shards are handed over.
 
     `pool` works as the worker role. Neither Kafka nor PostgreSQL being away ends it.
     """
     leases = Leases(pool, owner, ttl=lease_seconds)
-    loop = RelayLoop(ShardHolder(leases), Outbox(pool, owner), kafka, metrics)
+    holder = ShardHolder(leases, monotonic)
+    loop = RelayLoop(holder, Outbox(pool, owner), kafka, metrics, batch=batch, monotonic=monotonic)
     watching = asyncio.create_task(_watch(pool, metrics, stop))
     try:
         await loop.run(stop)
@@ -62,12 +66,21 @@ async def run_relay(
 
 
 class RelayLoop:
-    def __init__(self, holder: ShardHolder, outbox: Outbox, kafka: KafkaSettings, metrics: RelayMetrics) -> None:
+    def __init__(
+        self,
+        holder: ShardHolder,
+        outbox: Outbox,
+        kafka: KafkaSettings,
+        metrics: RelayMetrics,
+        *,
+        batch: int = BATCH,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._holder = holder
         self._kafka = kafka
         self._metrics = metrics
         self._publisher = Publisher(kafka)
-        self._relay = Relay(outbox, self._publisher, metrics, ttl=holder.ttl)
+        self._relay = Relay(outbox, self._publisher, metrics, batch=batch, ttl=holder.ttl, monotonic=monotonic)
 
     async def run(self, stop: asyncio.Event) -> None:
         nap, backoff = SHORTEST_NAP, SHORTEST_BACKOFF
