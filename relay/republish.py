@@ -1,7 +1,8 @@
 """Events put into their topics once more, marked as replayed: for a topic that was deleted, or a consumer that asks.
 
 In order per key among themselves. Into a topic that is empty they belong before anything new, so relays must stand
-still then; commands are accepted meanwhile and wait in the outbox.
+still then; commands are accepted meanwhile and wait in the outbox. Consumers read such a topic from its first record
+on: where they stood was in another topic of the same name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import structlog
 
 from domain.errors import SyncStoreError
+from infrastructure.kafka import offsets
 from infrastructure.kafka.client import KafkaSettings, reaching
 from infrastructure.kafka.cloudevents import REPLAY
 from infrastructure.kafka.replay import Replay
@@ -46,7 +48,11 @@ async def republish(
     Raises RelaysRunning, RepublishStopped, TopicMissing, KafkaUnavailable.
     """
     with reaching(kafka):
-        await _refuse_to_overtake(pool, kafka, selection)
+        empty = await _empty_topics(kafka, selection)
+    if empty:
+        await _refuse_to_overtake(pool, empty)
+        async with pool.connection() as connection:
+            await offsets.start_over(connection, empty)
     total, sent = await published.count(pool, selection), 0
     publisher = Publisher(kafka, marks=[REPLAY])
     await publisher.producer.open()
@@ -62,12 +68,16 @@ async def republish(
     return sent
 
 
-async def _refuse_to_overtake(pool: Pool, kafka: KafkaSettings, selection: Selection) -> None:
+async def _empty_topics(kafka: KafkaSettings, selection: Selection) -> list[str]:
+    """Of those that are to be sent to."""
     wanted = [topic for category, topic in BY_CATEGORY.items() if category in (selection.categories or BY_CATEGORY)]
     async with Replay(kafka, wanted) as replay:
         ends = await replay.ends()
-    empty = [topic for topic in wanted if not sum(end for one, end in ends.items() if one.topic == topic)]
-    if not empty or not await Leases(pool, "").owners():
+    return [topic for topic in wanted if not any(end for one, end in ends.items() if one.topic == topic)]
+
+
+async def _refuse_to_overtake(pool: Pool, empty: Sequence[str]) -> None:
+    if not await Leases(pool, "").owners():
         return
     behind = [
         topic

@@ -118,6 +118,11 @@ async def reset_offset(
     )
 
 
+async def start_over(connection: AsyncConnection[Any], topics: Sequence[str]) -> None:
+    """Of every consumer, for topics that were made anew: their offsets are those of another topic of the same name."""
+    await connection.execute(_sql["start_over"], {"topics": list(topics)})
+
+
 async def measure(connection: AsyncConnection[Any], consumer: str, ends: Mapping[Partition, int]) -> None:
     """Store where partitions end in Kafka."""
     found = sorted(ends)

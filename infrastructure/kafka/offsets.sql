@@ -52,6 +52,10 @@ update consumer_offsets
 set next_offset = %(offset)s, moved_at = clock_timestamp()
 where consumer = %(consumer)s and topic = %(topic)s and partition = %(partition)s and next_offset = %(expected)s
 
+-- name: start_over
+-- Every consumer reads these topics from their first record on; members notice by compare and set.
+update consumer_offsets set next_offset = 0, moved_at = clock_timestamp() where topic = any (%(topics)s::text[])
+
 -- name: measure
 -- Note where partitions end in Kafka, for the lag that readers show.
 update consumer_offsets o

@@ -51,7 +51,6 @@ async def _prove(given: argparse.Namespace) -> Proof:
             say,
             products=given.products,
             events=given.events,
-            bulk=given.bulk,
             pace=given.pace,
             seed=given.seed,
         )
@@ -67,7 +66,6 @@ def main() -> None:
     parser.add_argument("--faults", default="all")
     parser.add_argument("--products", type=int, default=60)
     parser.add_argument("--relays", type=int, default=2)
-    parser.add_argument("--bulk", type=int, default=2_000, help="products per bulk append")
     parser.add_argument("--pace", type=float, default=0.05, help="seconds that a writer rests between two commands")
     parser.add_argument("--seed", type=int, default=None)
     given = parser.parse_args()

@@ -23,6 +23,10 @@ from tests.proof.system import System
 from tests.proof.traffic import WRITERS, Traffic
 
 Say = Callable[[str], None]
+BULK: Final = 100
+"""Products per bulk append while faults strike, about two appends a second."""
+LAST_BULK: Final = 5_000
+"""The same afterwards, until there are as many events as were asked for."""
 SETTLING: Final = 1.0
 """Seconds of undisturbed traffic before and after each fault."""
 
@@ -53,13 +57,13 @@ class Proof(Struct, kw_only=True):
 
 
 async def prove(
-    system: System, faults: Sequence[Fault], say: Say, *, products: int, events: int, bulk: int, pace: float, seed: int
+    system: System, faults: Sequence[Fault], say: Say, *, products: int, events: int, pace: float, seed: int
 ) -> Proof:
     """Until all faults have struck and the store holds `events`."""
     started = time.monotonic()
     proof = Proof(seed=seed, products=products, writers=WRITERS)
     journal = Journal()
-    traffic = Traffic(system, journal, pace, random.Random(seed), bulk=bulk)
+    traffic = Traffic(system, journal, pace, random.Random(seed), bulk=BULK)
     await traffic.open_catalogue(products)
     await system.settled()
     say(f"catalogue    {products} products at the shop after {time.monotonic() - started:.0f} s")
@@ -81,6 +85,7 @@ async def prove(
                 f"{struck.recovered_seconds:.1f} s, {struck.repeated} repeated; {stored:,} events, "
                 f"about {eta:.0f} s left"
             )
+        traffic.bulk = LAST_BULK
         await _until_there_are(system, events, say)
         await traffic.paused()
         _, proof.events = await system.settled()

@@ -10,17 +10,19 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import ClassVar, Final
 
 import psycopg
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infrastructure.kafka import parking
-from infrastructure.kafka.topics import PRODUCT
+from infrastructure.kafka.topics import PRODUCT, STOCK
 from infrastructure.local_stack.stack import Part as Server
+from infrastructure.outbox import operations
 from infrastructure.outbox.leases import Leases
-from projections.rebuild import rebuild
 from projections.registry import VIEWS
 from projections.runner import LIVE
 from services.supervisor import SYNCSTORE
@@ -326,15 +328,64 @@ class PoisonForProjector(Fault):
         return f"{told}; dropped, the others released in order"
 
 
+class TopicDeleted(Fault):
+    name = "the topic of stock deleted, made anew and fed again from the event store"
+    passes = 4
+
+    async def strike(self, system: System, traffic: Traffic) -> str:
+        async with AsyncExitStack() as frozen:
+            for pid in system.pids("relay"):
+                frozen.enter_context(system.stopped(pid))
+
+            async def nobody_relays() -> bool:
+                return not await Leases(system.pool, "").owners()
+
+            await until(nobody_relays)
+            admin = AIOKafkaAdminClient(**system.kafka.client_options())
+            await admin.start()
+            try:
+                await admin.delete_topics([STOCK])
+
+                async def gone() -> bool:
+                    return STOCK not in await admin.list_topics()
+
+                await until(gone)
+            finally:
+                await admin.close()
+            await _syncstore(system, "topics")
+            started = time.monotonic()
+            await _syncstore(system, "relay", "republish", "--from-position", "0", "--topic", STOCK)
+            took = time.monotonic() - started
+        (events,) = await system.row("select count(*) from events where stream_id like 'stock-%%'")
+        return f"{events} events fed again in {took:.1f} s while the relays were stopped"
+
+
+class PoisonForRelay(Fault):
+    name = "an event that Kafka refuses"
+
+    async def strike(self, system: System, traffic: Traffic) -> str:
+        await _limit(system, 100_000)
+        product = await traffic.store_large(200_000)
+
+        async def parked() -> bool:
+            return any(one.key == product and one.events == 2 for one in await operations.parked(system.pool))
+
+        await until(parked, what="for the event to be parked")
+        await _limit(system, 1_048_588)
+        await _syncstore(system, "relay", "release", product)
+        return "it and the next of its product waited until Kafka took more; released in order"
+
+
 class Rebuild(Fault):
     name = "every view rebuilt while it is read"
 
     async def strike(self, system: System, traffic: Traffic) -> str:
         told = []
         for view in VIEWS:
-            made = await rebuild(view, system.source, system.pool, system.kafka, processes=1)
-            told.append(f"{view.name}: {made.events} events in {made.seconds:.1f} s")
-        return "; ".join(told)
+            started = time.monotonic()
+            await _syncstore(system, "projections", "rebuild", view.name)
+            told.append(f"{view.name} in {time.monotonic() - started:.1f} s")
+        return ", ".join(told)
 
 
 class KilledRebuild(Fault):
@@ -368,6 +419,17 @@ class _one_more:  # noqa: N801  # used as a context manager
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+
+async def _limit(system: System, size: int) -> None:
+    """Of a record of a product, in bytes."""
+    admin = AIOKafkaAdminClient(**system.kafka.client_options())
+    await admin.start()
+    try:
+        config = {"max.message.bytes": str(size), "retention.ms": "-1", "retention.bytes": "-1"}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, PRODUCT, configs=config)])
+    finally:
+        await admin.close()
 
 
 async def _started(system: System, *words: str) -> asyncio.subprocess.Process:
@@ -407,6 +469,8 @@ ALL: Final[tuple[type[Fault], ...]] = (
     KillRelayAgainAndAgain,
     RollingRestart,
     PoisonForProjector,
+    PoisonForRelay,
+    TopicDeleted,
     Rebuild,
     KilledRebuild,
     HeldTransaction,

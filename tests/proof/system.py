@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import httpx
 import psycopg
+from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
 from infrastructure.kafka.client import KafkaSettings
+from infrastructure.kafka.offsets import load_offsets
 from infrastructure.kafka.replay import Replay
-from infrastructure.kafka.topics import TOPICS
+from infrastructure.kafka.topics import CONNECTION, LISTING, PRODUCT, STOCK, TOPICS
 from infrastructure.local_stack.stack import LocalStack
 from infrastructure.local_stack.stack import Part as Server
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
@@ -26,6 +28,10 @@ from infrastructure.security.local_key import local_key
 from infrastructure.settings import Settings
 from projections.fill import Source
 from projections.registry import VIEWS
+from projections.runner import LIVE
+from services.consumers.desired import DeriveDesired
+from services.consumers.product_state import PublishProductState
+from services.consumers.push_queue import QueuePushes
 from services.demo.run import Links, connect_shop, links_of, new_key, until_it_answers
 from services.servers import environment_of, kafka_of
 from services.supervisor import Part, Supervisor
@@ -33,6 +39,14 @@ from services.together import parts, prepare
 from tests.plugins.local_stack import JARS, dispose, owned_folder
 
 PATIENCE: Final = 180.0
+
+CONSUMERS: Final = {
+    LIVE: TOPICS,
+    DeriveDesired.name: (PRODUCT, STOCK, CONNECTION),
+    PublishProductState.name: (PRODUCT,),
+    QueuePushes.name: (LISTING, CONNECTION),
+}
+"""Whose offsets must have passed everything."""
 
 SETTLED: Final = """
 select (select count(*) from outbox) = 0
@@ -121,16 +135,35 @@ class System:
 
     async def settled(self) -> tuple[float, int]:
         """Waits until nothing moves any more; answers how many seconds that took and how many events there are."""
-        started = time.monotonic()
-        before = -1
+        started = moved_at = time.monotonic()
+        before: tuple[int, int] | None = None
         while True:
             rest, events = await self.row(SETTLED)
-            if rest and events == before:
+            try:
+                lag = await self._lag()
+            except (psycopg.OperationalError, KafkaError, OSError):
+                lag = -1
+            if rest and (lag, events) == before == (0, events):
                 return time.monotonic() - started, events
-            before = events if rest else -1
-            if time.monotonic() - started > PATIENCE:
+            if (lag, events) != before:
+                moved_at = time.monotonic()
+            if time.monotonic() - moved_at > PATIENCE:
                 raise NotSettled(await self._what_moves())
-            await asyncio.sleep(0.3)
+            before = (lag, events)
+            await asyncio.sleep(0.2)
+
+    async def _lag(self) -> int:
+        """Records that consumers have not passed, all of them together."""
+        async with Replay(self.kafka, TOPICS) as replay:
+            ends = await replay.ends()
+        async with self.pool.connection() as connection:
+            reached = {name: await load_offsets(connection, name) for name in CONSUMERS}
+        return sum(
+            max(end - reached[name].get(partition, 0), 0)
+            for name, topics in CONSUMERS.items()
+            for partition, end in ends.items()
+            if partition.topic in topics
+        )
 
     async def repeated(self) -> int:
         """Records of events that the topics hold more than once; only when nothing moves."""

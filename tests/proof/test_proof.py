@@ -21,7 +21,6 @@ async def test_nothing_is_lost_reordered_or_done_twice_while_parts_are_killed() 
             print,
             products=12,
             events=0,
-            bulk=100,
             pace=0.05,
             seed=20261121,
         )

@@ -17,8 +17,9 @@ import psycopg
 
 from domain import events
 from domain.errors import SyncStoreError
+from domain.events import DomainEvent
 from domain.messages import Append, Appended, NewEvent
-from domain.product.events import ProductCreated
+from domain.product.events import ProductCreated, ProductRenamed
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.outbox.shards import shard_of
 from infrastructure.postgres.pool import APP, open_pool
@@ -115,6 +116,21 @@ class Traffic:
 
     def resume(self) -> None:
         self._flowing.set()
+
+    async def store_large(self, size: int) -> str:
+        """A product without a shop, of so many bytes, with a second event behind its first; answers its id."""
+        async with open_pool(self.system.url, role=APP, name="proof-large", max_size=1) as pool:
+            store = PostgresEventStore(pool)
+            product = str(uuid.uuid4())
+            sku = f"LRG-{product}"
+            first = ProductCreated(product_id=product, sku=sku, name="large", base_price=1, description="x" * size)
+            for version, (fact, value) in enumerate(
+                ((first, sku), (ProductRenamed(old="large", new=product), product))
+            ):
+                outcome = await store.append(GROSIR, _append(product, version, fact))
+                assert isinstance(outcome, Appended)
+                self.journal.acknowledged.append(Acknowledged(product, outcome.position, version + 1, value))
+        return product
 
     async def _turn(self, work: Callable[[], Awaitable[None]]) -> None:
         await self._flowing.wait()
@@ -264,9 +280,12 @@ def _received(sku: str, reason: str) -> dict[str, Any]:
 
 def _new_product() -> Append:
     product = str(uuid.uuid4())
-    type_, schema, data = events.encode(
-        ProductCreated(product_id=product, sku=f"BLK-{product}", name="in bulk", base_price=1_000)
-    )
+    fact = ProductCreated(product_id=product, sku=f"BLK-{product}", name="in bulk", base_price=1_000)
+    return _append(product, 0, fact)
+
+
+def _append(product: str, version: int, fact: DomainEvent) -> Append:
+    type_, schema, data = events.encode(fact)
     new = NewEvent(
         event_id=uuid.uuid4(),
         type=type_,
@@ -276,4 +295,4 @@ def _new_product() -> Append:
         actor="test:bulk",
         correlation_id=uuid.uuid4(),
     )
-    return Append(stream_id=f"product-{product}", partition_key=product, expected_version=0, events=(new,))
+    return Append(stream_id=f"product-{product}", partition_key=product, expected_version=version, events=(new,))

@@ -231,7 +231,9 @@ async def test_a_topic_that_was_deleted_is_fed_again_from_the_event_store(instal
     with pytest.raises(RelaysRunning, match=r"syncstore.product holds nothing yet, and relays are running"):
         await republish(installation.worker, installation.kafka, everything)
     await Leases(installation.worker, "a relay").release(range(SHARDS))
+    assert not await installation.holds("select max(next_offset) = 0 from consumer_offsets")
     assert await republish(installation.worker, installation.kafka, everything) == 60
+    assert await installation.holds("select max(next_offset) = 0 from consumer_offsets")
     report = await installation.verify()
     assert report.violations == {}
     assert any("60 records, 0 repeated, 0 replayed" in note for check in report.checks for note in check.notes)
