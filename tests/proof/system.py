@@ -166,9 +166,14 @@ class System:
         )
 
     async def repeated(self) -> int:
-        """Records of events that the topics hold more than once; only when nothing moves."""
-        ((events,), records) = (await self.row("select count(*) from events"), await self.published())
-        return records - int(events)
+        """Records of events that the topics hold more than once, told in a moment in which nothing moves."""
+        state = "select count(*), (select count(*) from outbox) from events"
+        while True:
+            before = await self.row(state)
+            records = await self.published()
+            events, waiting = await self.row(state)
+            if before == (events, 0) and not waiting:
+                return records - int(events)
 
     async def _what_moves(self) -> str:
         row = await self.row(

@@ -123,10 +123,11 @@ class Traffic:
             store = PostgresEventStore(pool)
             product = str(uuid.uuid4())
             sku = f"LRG-{product}"
-            first = ProductCreated(product_id=product, sku=sku, name="large", base_price=1, description="x" * size)
-            for version, (fact, value) in enumerate(
-                ((first, sku), (ProductRenamed(old="large", new=product), product))
-            ):
+            facts: list[tuple[DomainEvent, str]] = [
+                (ProductCreated(product_id=product, sku=sku, name="l", base_price=1, description="x" * size), sku),
+                (ProductRenamed(old="l", new=product), product),
+            ]
+            for version, (fact, value) in enumerate(facts):
                 outcome = await store.append(GROSIR, _append(product, version, fact))
                 assert isinstance(outcome, Appended)
                 self.journal.acknowledged.append(Acknowledged(product, outcome.position, version + 1, value))
