@@ -14,7 +14,8 @@ from pathlib import Path
 import uvloop
 
 from tests.proof.campaign import Proof, prove
-from tests.proof.faults import ALL, Fault
+from tests.proof.faults.every import ALL
+from tests.proof.faults.fault import Fault
 from tests.proof.markdown import markdown
 from tests.proof.system import running
 

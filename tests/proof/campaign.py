@@ -17,7 +17,7 @@ from services.demo.clients import ShopSimulator
 from services.demo.story import shop_price
 from services.verification.findings import Kind, Report
 from services.verification.verify import verify
-from tests.proof.faults import Fault
+from tests.proof.faults.fault import Fault
 from tests.proof.journal import Journal, judge, look_up
 from tests.proof.system import System
 from tests.proof.traffic import WRITERS, Traffic

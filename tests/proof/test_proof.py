@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from tests.proof.campaign import prove
-from tests.proof.faults import KillProjector, KillRelay, TerminateBackends
+from tests.proof.faults.processes import KillProjector, KillRelay
+from tests.proof.faults.servers import TerminateBackends
 from tests.proof.journal import Acknowledged, Held, judge
 from tests.proof.system import running
 
