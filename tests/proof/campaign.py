@@ -19,7 +19,7 @@ from services.verification.findings import Kind, Report
 from services.verification.verify import verify
 from tests.proof.faults.fault import Fault
 from tests.proof.journal import Journal, judge, look_up
-from tests.proof.system import System
+from tests.proof.system import PATIENCE, NotSettled, System
 from tests.proof.traffic import WRITERS, Traffic
 
 Say = Callable[[str], None]
@@ -111,7 +111,11 @@ async def _strike(system: System, traffic: Traffic, fault: Fault, repeated_befor
         wrong.append(f"{fault.name} {measured}")
     await asyncio.sleep(SETTLING)
     await traffic.paused()
-    seconds, _ = await system.settled()
+    try:
+        seconds, _ = await system.settled()
+    except NotSettled as error:
+        seconds = PATIENCE
+        wrong.append(f"{fault.name}: {error}")
     repeated = await system.repeated() - repeated_before - fault.planted
     interruptions = _interruptions(system, logged)
     traffic.resume()

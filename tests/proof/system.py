@@ -168,12 +168,14 @@ class System:
     async def repeated(self) -> int:
         """Records of events that the topics hold more than once, told in a moment in which nothing moves."""
         state = "select count(*), (select count(*) from outbox) from events"
-        while True:
+        for _ in range(100):
             before = await self.row(state)
             records = await self.published()
             events, waiting = await self.row(state)
             if before == (events, 0) and not waiting:
-                return records - int(events)
+                break
+            await asyncio.sleep(0.1)
+        return records - int(events)
 
     async def _what_moves(self) -> str:
         row = await self.row(
