@@ -33,6 +33,8 @@ from infrastructure.postgres.pool import Pool
 
 _log: Final = structlog.get_logger(__name__)
 IDLE_MILLISECONDS: Final = 20
+METADATA_MILLISECONDS: Final = 15_000
+"""So long a topic that was deleted and made anew may go unnoticed."""
 REQUEST_SECONDS: Final = 10.0
 """Longest wait for an answer about where partitions end, and for a batch under way when partitions are taken away."""
 
@@ -119,6 +121,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             client_id=f"syncstore-{effect.name}",
             security=security_of(kafka),
             consumer_only=True,
+            metadata_max_age_ms=METADATA_MILLISECONDS,
             apply_types=False,
             serializer=None,
             logger=None,
@@ -178,7 +181,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         partitions = [Partition(*partition) for partition in assigned]
         _log.info("partitions_assigned", consumer=self._effect.name, partitions=len(partitions))
         try:
-            await self._return_to_stored(partitions)
+            await self._return_to_stored(partitions, anew=True)
         except Leaving:
             return
 
@@ -207,10 +210,10 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         except Leaving:
             self.positions.clear()
 
-    async def _return_to_stored(self, partitions: Sequence[Partition]) -> None:
+    async def _return_to_stored(self, partitions: Sequence[Partition], *, anew: bool = False) -> None:
         """Seek to the stored offsets; records of a partition are dropped until that is done.
 
-        Raises Leaving.
+        `anew`: others may be reading meanwhile, so that what comes next need not come from there. Raises Leaving.
         """
         for partition in partitions:
             self.positions.pop(partition, None)
@@ -230,35 +233,40 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         for partition, offset in found.items():
             if TopicPartition(*partition) in owned:
                 consumer.seek(TopicPartition(*partition), offset)
+                if anew:
+                    self._delivery.forget_hole(partition)
                 self.positions[partition] = offset
 
     async def _resolve(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The stored offset of each partition, or a new one where Kafka has nothing to read at the stored one."""
         topic_partitions = [TopicPartition(*partition) for partition in partitions]
+        name = self._effect.name
         async with asyncio.timeout(REQUEST_SECONDS):
             begins = await self._consumer.beginning_offsets(topic_partitions)
-            ends = await self._consumer.end_offsets(topic_partitions)
         starts = {Partition(*partition): offset for partition, offset in begins.items()}
         async with self._pool.connection() as connection, connection.transaction():
-            await offsets.open_partitions(connection, self._effect.name, starts)
-            stored = await offsets.load_offsets(connection, self._effect.name, partitions)
-            for partition, offset in stored.items():
-                begin, end = begins[TopicPartition(*partition)], ends[TopicPartition(*partition)]
-                if begin <= offset <= end:
-                    continue
-                stored[partition] = begin
-                self._metrics.lost.labels(self._effect.name).inc()
-                _log.error(
-                    "topic_was_recreated" if offset > end else "records_have_expired",
-                    consumer=self._effect.name,
-                    topic=partition.topic,
-                    partition=partition.partition,
-                    stored=offset,
-                    first=begin,
-                    end=end,
-                    remedy="reading on from the first record; rebuild the views if records were lost",
-                )
-                await offsets.reset_offset(connection, self._effect.name, partition, expected=offset, offset=begin)
+            await offsets.open_partitions(connection, name, starts)
+            stored = await offsets.load_offsets(connection, name, partitions)
+        async with asyncio.timeout(REQUEST_SECONDS):  # after the offsets: others may move them, and the ends, meanwhile
+            ends = await self._consumer.end_offsets(topic_partitions)
+        for partition, offset in stored.items():
+            begin, end = begins[TopicPartition(*partition)], ends[TopicPartition(*partition)]
+            if begin <= offset <= end:
+                continue
+            stored[partition] = begin
+            self._metrics.lost.labels(name).inc()
+            _log.error(
+                "topic_was_recreated" if offset > end else "records_have_expired",
+                consumer=name,
+                topic=partition.topic,
+                partition=partition.partition,
+                stored=offset,
+                first=begin,
+                end=end,
+                remedy="reading on from the first record; rebuild the views if records were lost",
+            )
+            async with self._pool.connection() as connection:
+                await offsets.reset_offset(connection, name, partition, expected=offset, offset=begin)
         return stored
 
     async def measure(self) -> dict[Partition, int]:
@@ -276,6 +284,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             ends = {Partition(*partition): end for partition, end in found.items()}
             async with self._pool.connection() as connection:
                 await offsets.measure(connection, name, ends)
+                stored = await offsets.load_offsets(connection, name, positions)
                 keys, _ = await parking.count_parked(connection, name)
         except Exception as error:  # noqa: BLE001  # measuring must not end the consumer; the next turn tries again
             _log.warning("lag_not_measured", consumer=name, error=repr(error))
@@ -284,16 +293,21 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         for partition, end in ends.items():
             lag = max(end - positions[partition], 0)
             self._metrics.lag.labels(name, partition.topic, partition.partition).set(lag)
-        beyond = [partition for partition, end in ends.items() if positions[partition] > end]
-        if beyond:
+        astray = [
+            partition
+            for partition, position in positions.items()
+            # The topic was made anew; or the database was, from a backup or by a standby that had missed something.
+            if position > ends[partition] or position > stored.get(partition, -1)
+        ]
+        if astray:
             async with self._busy:
-                await self._start_over_at(beyond)
+                await self._start_over_at(astray)
         await self._tell_kafka()
         return ends
 
     async def _start_over_at(self, partitions: Sequence[Partition]) -> None:
         try:
-            await self._return_to_stored(partitions)
+            await self._return_to_stored(partitions, anew=True)
         except Leaving:
             self.positions.clear()
 

@@ -53,6 +53,12 @@ class Delivery:
         self._leaving = leaving
         self._highwater = highwater
         self._longest_wait = longest_wait
+        self._holes: dict[Partition, tuple[int, int]] = {}
+        """Where reading went on behind the stored offset, and at which one; looked at twice before it is believed."""
+
+    def forget_hole(self, partition: Partition) -> None:
+        """What is read next may have been on its way before."""
+        self._holes.pop(partition, None)
 
     async def deliver(self, records: Sequence[Record]) -> None:
         """Apply records of one or more partitions, in order.
@@ -87,10 +93,22 @@ class Delivery:
                     await self._persist_patiently([(record, Unreadable(reason))])
 
     def _check_order(self, records: Sequence[Record]) -> None:
-        """Raises OffsetsMoved when records come from below the stored offset: nobody of us asked for those."""
+        """Raises OffsetsMoved when records do not begin at the stored offset: they were under way before we sought it.
+
+        Where Kafka itself has nothing there, as in a compacted topic, they begin behind it once more when read again.
+        """
+        seen: set[Partition] = set()
         for record in records:
             partition = partition_of(record)
-            if record.offset < self.positions[partition]:
+            position = self.positions[partition]
+            if record.offset < position:
+                raise OffsetsMoved({partition})
+            if partition in seen:
+                continue
+            seen.add(partition)
+            hole = position, record.offset
+            if record.offset > position and self._holes.get(partition) != hole:
+                self._holes[partition] = hole
                 raise OffsetsMoved({partition})
 
     async def _persist_patiently(self, items: Sequence[Item]) -> None:

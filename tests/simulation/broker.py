@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -20,6 +20,8 @@ from tests.simulation.database import Weather
 from tests.simulation.scheduler import Process, Scheduler, running
 
 PARTITIONS: Final = 2
+SESSION_SECONDS: Final = 0.5
+G = TypeVar("G")
 BATCH_RECORDS: Final = 3
 """That fit into a batch."""
 
@@ -38,6 +40,13 @@ class Held(NamedTuple):
     subject: str
 
 
+class Member(Protocol):
+    @property
+    def process(self) -> Process | None: ...
+
+    def expel(self) -> None: ...
+
+
 class Broker:
     def __init__(self, loop: Scheduler) -> None:
         self.loop = loop
@@ -51,6 +60,21 @@ class Broker:
         self.is_down = False
         self.handed_over: Callable[[Process | None, Sequence[bytes]], None] = lambda _, __: None
         self.trace: list[str] = []
+        self.members: list[Member] = []
+        """Of groups, whether or not these still count them in."""
+        self._groups: dict[str, Any] = {}
+
+    def group(self, name: str, make: Callable[[], G]) -> G:
+        found: G | None = self._groups.get(name)
+        if found is None:
+            found = self._groups[name] = make()
+        return found
+
+    def end_of(self, process: Process) -> None:
+        """Sessions of one that has died run out."""
+        for member in self.members:
+            if member.process is process:
+                self.loop.later(SESSION_SECONDS, member.expel)
 
     def note(self, text: str) -> None:
         self.trace.append(f"{self.loop.time():10.4f} {text}")

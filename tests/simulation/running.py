@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
 import structlog
 
-from tests.simulation import relaying
+from tests.simulation import consuming, relaying
 from tests.simulation.broker import Producer
+from tests.simulation.group import KafkaBroker
 from tests.simulation.outbox_statements import SHARDS
 from tests.simulation.world import World
 
-SCENARIOS: Final[dict[str, Callable[[World], Coroutine[Any, Any, None]]]] = {"relay": relaying.schedule}
+SCENARIOS: Final[dict[str, Callable[[World], Coroutine[Any, Any, None]]]] = {
+    "relay": relaying.schedule,
+    "consumer": consuming.schedule,
+}
 
 
 class Failed(AssertionError):
@@ -50,8 +55,16 @@ class _Silent:
 
 
 _worlds: Final[list[World]] = []
+
+
+def _now() -> float:
+    return _worlds[-1].loop.time()
+
+
 _TWINS: Final[dict[str, Any]] = {
     "relay.producer.AIOKafkaProducer": lambda **_: Producer(_worlds[-1].broker),
+    "infrastructure.kafka.consumer.KafkaBroker": lambda *_, **__: KafkaBroker(_worlds[-1].broker),
+    "infrastructure.kafka.consumer.time": SimpleNamespace(monotonic=_now),
     # As many as can matter to so few keys.
     "infrastructure.outbox.shards.SHARDS": SHARDS,
     "infrastructure.outbox.leases.SHARDS": SHARDS,

@@ -17,7 +17,7 @@ from msgspec import Struct
 from infrastructure.kafka.topics import BY_CATEGORY
 from infrastructure.outbox.reader import Pending
 from infrastructure.outbox.shards import shard_of
-from tests.simulation import outbox_statements
+from tests.simulation import consumer_statements, outbox_statements
 from tests.simulation.broker import Broker
 from tests.simulation.database import Database, Result, Values
 from tests.simulation.outbox_statements import Lease
@@ -46,7 +46,7 @@ class World:
     def __init__(self, seed: str) -> None:
         self.loop = Scheduler(seed)
         self.random = self.loop.random
-        self.database = Database(self.loop, [*outbox_statements.TABLES])
+        self.database = Database(self.loop, [*outbox_statements.TABLES, *consumer_statements.TABLES, "applied"])
         self.broker = Broker(self.loop)
         outbox_statements.install(self.database)
         self.pool: Any = self.database.pool()
@@ -55,6 +55,10 @@ class World:
         self.committed: dict[str, list[Pending]] = defaultdict(list)
         """By stream, in order."""
         self.open: dict[str, Open] = {}
+        self.refusing: set[bytes] = set()
+        """Ids of events that effects refuse."""
+        self.saved: dict[str, dict[Any, Any]] | None = None
+        """A backup of the database."""
         self.trouble = 0
         """How often something went wrong on purpose."""
         self.database.watch = self._watch
@@ -129,6 +133,7 @@ class World:
         self.note(f"{process.name} is killed")
         self.loop.kill(process)
         self.loop.later(self.random.random() * 0.05, self.database.end_of, process)
+        self.broker.end_of(process)
 
     def freeze(self, process: Process, seconds: float) -> None:
         if not process.frozen:

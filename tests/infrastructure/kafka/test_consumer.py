@@ -279,6 +279,43 @@ async def test_records_from_below_the_stored_offset_are_not_applied(stage: Stage
         await member.deliver([a_record(3)])
 
 
+async def test_records_that_were_on_their_way_before_the_stored_offset_was_sought_are_not_applied(
+    stage: Stage, journal: Journal
+) -> None:
+    await opened(stage.worker, journal.name, 3)
+    member = delivery(stage, journal)
+    member.positions[Partition("t", 0)] = 3
+    with pytest.raises(OffsetsMoved):
+        await member.deliver([a_record(5)])
+    assert member.positions[Partition("t", 0)] == 3
+
+
+async def test_where_kafka_has_nothing_at_the_stored_offset_reading_goes_on_behind_it(
+    stage: Stage, journal: Journal
+) -> None:
+    await opened(stage.worker, journal.name, 3)
+    member = delivery(stage, journal)
+    member.positions[Partition("t", 0)] = 3
+    with pytest.raises(OffsetsMoved):
+        await member.deliver([a_record(5)])
+    await member.deliver([a_record(5)])  # what was read again from the stored offset on
+    assert member.positions[Partition("t", 0)] == 6
+
+
+async def test_a_database_put_back_to_an_earlier_state_is_noticed_without_a_new_record(
+    stage: Stage, journal: Journal
+) -> None:
+    await rename(stage, "a", "satu", "dua")
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1, 2])
+        async with stage.worker.connection() as connection, connection.transaction():
+            await connection.execute("delete from journal")
+            await connection.execute(
+                "update consumer_offsets set next_offset = 0 where consumer = %s and next_offset > 0", (journal.name,)
+            )
+        await wait_for(stage, "a", [1, 2])
+
+
 async def test_a_pause_ends_at_once_when_asked_to_leave(stage: Stage, journal: Journal) -> None:
     leaving = asyncio.Event()
     leaving.set()
