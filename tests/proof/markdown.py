@@ -58,6 +58,7 @@ def markdown(proof: Proof) -> str:
         for check in proof.report.checks:
             told = ", ".join(f"{count} {kind}" for kind, count in check.violations.items()) or "nothing"
             lines.append(f"| {check.name} | {check.compared} | {check.count:,} | {told} |")
+        lines += ["", f"`syncstore verify`, which made these comparisons, took {proof.report.seconds} s."]
         lines += ["", *(f"- {check.name}: {note}" for check in proof.report.checks for note in check.notes)]
         lines += [
             "",
