@@ -16,6 +16,7 @@ from tests.proof.faults.processes import (
     KillRelayAgainAndAgain,
     RollingRestart,
 )
+from tests.proof.faults.questions import Ask
 from tests.proof.faults.records import PoisonForProjector, PoisonForRelay, TopicDeleted
 from tests.proof.faults.restore import DumpAndRestore
 from tests.proof.faults.servers import (
@@ -55,6 +56,7 @@ ALL: Final[tuple[type[Fault], ...]] = (
     PoisonForRelay,
     TopicDeleted,
     DumpAndRestore,
+    Ask,
     Rebuild,
     KilledRebuild,
     HeldTransaction,
