@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar, assert_never
 
 from msgspec import UNSET, UnsetType
@@ -126,7 +126,8 @@ def _create(command: CreateProduct) -> Sequence[events.ProductEvent]:
 
 
 def _create_again(command: CreateProduct, product: Product) -> Sequence[events.ProductEvent]:
-    if evolve(NotCreated(), events.ProductCreated(**asdict(command))) == product:
+    made = evolve(NotCreated(), events.ProductCreated(**asdict(command)))
+    if isinstance(made, Product) and _without_case(made) == _without_case(product):
         return []
     raise ProductExists(f"product {product.product_id} exists", product_id=product.product_id, sku=product.sku)
 
@@ -143,7 +144,8 @@ def _change(  # noqa: PLR0911  # one arm a command
         case ReplaceVariants(variants=variants):
             return _change_variants(variants, product)
         case AddVariant(variant=variant):
-            if variant in product.variants:
+            known = {v.sku.casefold(): v for v in product.variants}.get(variant.sku.casefold())
+            if known is not None and replace(variant, sku=known.sku) == known:
                 return []
             return _change_variants((*product.variants, variant), product)
         case ChangeVariant():
@@ -235,8 +237,8 @@ def _change_status(command: ChangeProduct, product: Product) -> list[events.Prod
 def _change_variants(variants: tuple[Variant, ...], product: Product) -> Sequence[events.ProductEvent]:
     """From the variants there are to those there shall be, then overrides without the prices of lost SKUs."""
     limits.check_variants(product.sku, variants)
-    old = {variant.sku: variant for variant in product.variants}
-    new = {variant.sku: variant for variant in variants}
+    old = {variant.sku.casefold(): variant for variant in product.variants}
+    new = {variant.sku.casefold(): variant for variant in variants}
     changed: list[events.ProductEvent] = [
         events.VariantRemoved(variant=variant) for sku, variant in old.items() if sku not in new
     ]
@@ -246,25 +248,42 @@ def _change_variants(variants: tuple[Variant, ...], product: Product) -> Sequenc
         if sku in old and variant != old[sku]
     ]
     changed += [events.VariantAdded(variant=variant) for sku, variant in new.items() if sku not in old]
-    sold = {variant.sku for variant in replace(product, variants=variants).sellables}
+    sold = _spellings(replace(product, variants=variants))
     for platform, override in product.overrides:
-        kept = replace(override, prices=tuple(price for price in override.prices if price[0] in sold))
-        if kept != override:
-            changed.append(events.PlatformOverrideChanged(platform=platform, old=override, new=kept))
+        kept = _spelled((price for price in override.prices if price[0].casefold() in sold), sold)
+        if kept != override.prices:
+            changed.append(
+                events.PlatformOverrideChanged(platform=platform, old=override, new=replace(override, prices=kept))
+            )
     return changed
 
 
 def _set_override(command: SetPlatformOverride, product: Product) -> Sequence[events.ProductEvent]:
     limits.check_override(command.override)
-    sold = {variant.sku for variant in product.sellables}
+    sold = _spellings(product)
     for sku, _ in command.override.prices:
-        if sku not in sold:
+        if sku.casefold() not in sold:
             raise OverrideOfUnknownSku(f"{sku!r} is not sold by product {product.sku}", field="prices", sku=sku)
     old = product.override_for(command.platform)
-    new = replace(command.override, prices=tuple(sorted(command.override.prices)))
+    new = replace(command.override, prices=_spelled(command.override.prices, sold))
     if new == old:
         return []
     return [events.PlatformOverrideChanged(platform=command.platform, old=old, new=new)]
+
+
+def _spellings(product: Product) -> Mapping[str, str]:
+    """Each SKU that is sold as the product writes it, by the SKU without case."""
+    return {variant.sku.casefold(): variant.sku for variant in product.sellables}
+
+
+def _spelled(prices: Iterable[tuple[str, int]], spellings: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((spellings[sku.casefold()], price) for sku, price in prices))
+
+
+def _without_case(product: Product) -> Product:
+    """For comparison only."""
+    variants = tuple(replace(variant, sku=variant.sku.casefold()) for variant in product.variants)
+    return replace(product, sku=product.sku.casefold(), variants=variants)
 
 
 def _variant(product: Product, sku: str) -> Variant:

@@ -83,7 +83,7 @@ class VariantAdded(Struct, frozen=True, kw_only=True):
 
 
 class VariantChanged(Struct, frozen=True, kw_only=True):
-    """The SKU stays; it names the variant."""
+    """The SKU stays but for its case; it names the variant."""
 
     old: Variant
     new: Variant

@@ -45,8 +45,8 @@ def _evolve(product: Product, event: events.ProductEvent) -> Product:  # noqa: C
             return replace(product, images=images)
         case events.VariantAdded(variant=variant):
             return replace(product, variants=(*product.variants, variant))
-        case events.VariantChanged(new=variant):
-            changed = tuple(variant if v.sku == variant.sku else v for v in product.variants)
+        case events.VariantChanged(old=old, new=variant):
+            changed = tuple(variant if v.sku == old.sku else v for v in product.variants)
             return replace(product, variants=changed)
         case events.VariantRemoved(variant=variant):
             return replace(product, variants=tuple(v for v in product.variants if v.sku != variant.sku))

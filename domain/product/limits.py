@@ -170,7 +170,7 @@ def check_override(override: Override) -> None:
         check_text("description", override.description)
     for sku, price in override.prices:
         check_price(f"price of {sku}", price)
-    if len(dict(override.prices)) < len(override.prices):
+    if len({sku.casefold() for sku, _ in override.prices}) < len(override.prices):
         raise RepeatedSku("a SKU has two prices", field="prices")
 
 

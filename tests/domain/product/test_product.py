@@ -213,6 +213,7 @@ def test_an_override_is_set_and_lifted_and_its_prices_are_kept_in_order() -> Non
         (Override(description="x" * 20_001), limits.InvalidText),
         (Override(prices=(("BTK-M", 0),)), limits.PriceOutOfRange),
         (Override(prices=(("BTK-M", 1), ("BTK-M", 2))), limits.RepeatedSku),
+        (Override(prices=(("BTK-M", 1), ("btk-m", 2))), limits.RepeatedSku),
     ],
 )
 def test_an_override_keeps_the_limits_of_what_it_overrides(override: Override, refusal: type[Refusal]) -> None:
@@ -228,6 +229,34 @@ def test_prices_of_a_removed_variant_leave_the_overrides() -> None:
             platform=Platform.SHOPEE, old=override, new=Override(prices=(("BTK-M", 250_000),))
         ),
     )
+
+
+def test_an_override_names_skus_in_any_case_and_keeps_them_as_the_product_writes_them() -> None:
+    set_ = SetPlatformOverride(platform=Platform.SHOPEE, override=Override(prices=(("btk-m", 250_000),)))
+    kept = Override(prices=(("BTK-M", 250_000),))
+    product().when(set_).then(events.PlatformOverrideChanged(platform=Platform.SHOPEE, old=Override(), new=kept))
+    product(set_).when(set_).nothing()
+
+
+def test_a_variant_whose_sku_is_written_otherwise_is_changed_and_keeps_its_place_and_its_overridden_price() -> None:
+    override = Override(prices=(("BTK-L", 260_000), ("BTK-M", 250_000)))
+    lower = Variant(sku="btk-m", options=M.options)
+    before = product(SetPlatformOverride(platform=Platform.SHOPEE, override=override))
+    told = before.when(ReplaceVariants(variants=(lower, L)))
+    told.then(
+        events.VariantChanged(old=M, new=lower),
+        events.PlatformOverrideChanged(
+            platform=Platform.SHOPEE, old=override, new=Override(prices=(("BTK-L", 260_000), ("btk-m", 250_000)))
+        ),
+    )
+    assert skus(told.outcome) == ["btk-m", "BTK-L"]
+    assert claims_of(told.outcome) == claims_of(before.state)
+
+
+def test_adding_a_variant_that_is_there_in_another_case_is_nothing_and_creating_again_likewise() -> None:
+    product().when(AddVariant(variant=Variant(sku="btk-m", options=M.options))).nothing()
+    product().when(AddVariant(variant=Variant(sku="btk-m", options=XL.options))).refused(limits.RepeatedSku)
+    product().when(create(sku="btk", variants=(M, L))).nothing()
 
 
 def test_a_product_claims_its_own_sku_and_those_of_its_variants_also_while_archived() -> None:

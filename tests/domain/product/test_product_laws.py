@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from domain.errors import Refusal
 from domain.events import decode, encode
@@ -119,3 +120,48 @@ def test_a_product_never_sells_two_things_under_one_sku(commands: list[ProductCo
             assert len(claims_of(state)) == 1 + len(state.variants)
             sold = {variant.sku for variant in state.sellables}
             assert all(sku in sold for _, override in state.overrides for sku, _ in override.prices)
+
+
+def in_other_case(command: ProductCommand) -> ProductCommand:
+    match command:
+        case CreateProduct():
+            return replace(command, sku=command.sku.swapcase(), variants=swapped(command.variants))
+        case ReplaceVariants():
+            return replace(command, variants=swapped(command.variants))
+        case AddVariant():
+            return replace(command, variant=swapped((command.variant,))[0])
+        case ChangeVariant() | RemoveVariant():
+            return replace(command, sku=command.sku.swapcase())
+        case SetPlatformOverride():
+            prices = tuple((sku.swapcase(), price) for sku, price in command.override.prices)
+            return replace(command, override=replace(command.override, prices=prices))
+        case _:
+            return command
+
+
+def swapped(variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    return tuple(replace(variant, sku=variant.sku.swapcase()) for variant in variants)
+
+
+def outcome(command: ProductCommand, state: ProductState) -> object:
+    """What comes of a command, with the SKUs in one case."""
+    try:
+        after = PRODUCT.fold(PRODUCT.decide(command, state), state)
+    except Refusal as refusal:
+        return type(refusal)
+    if not isinstance(after, Product):
+        return after
+    overrides = {
+        platform: (override.name, override.description, {sku.casefold(): price for sku, price in override.prices})
+        for platform, override in after.overrides
+    }
+    variants = tuple(replace(variant, sku=variant.sku.casefold()) for variant in after.variants)
+    return replace(after, sku=after.sku.casefold(), variants=variants, overrides=()), overrides, claims_of(after)
+
+
+@given(st.lists(COMMANDS, max_size=8), COMMANDS)
+def test_commands_that_differ_only_in_the_case_of_skus_have_the_same_outcome(
+    commands: list[ProductCommand], command: ProductCommand
+) -> None:
+    state = live(commands).states[-1]
+    assert outcome(command, state) == outcome(in_other_case(command), state)
