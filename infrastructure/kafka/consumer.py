@@ -115,6 +115,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._metrics = metrics
         self._leaving = asyncio.Event()
         self._busy = asyncio.Lock()
+        self._failures = 0
         self._delivery = Delivery(effect, pool, metrics, leaving=self._leaving, highwater=self._highwater)
         self._broker = KafkaBroker(
             kafka.bootstrap,
@@ -189,6 +190,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         async with self._busy:
             try:
                 await self._delivery.deliver(records)
+                self._failures = 0
             except Leaving:
                 self.positions.clear()
             except OffsetsMoved as error:
@@ -200,12 +202,15 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 )
                 await self._start_over(records)
             except Exception:  # noqa: BLE001  # FastStream would swallow it and go on with the next batch
-                _log.exception("batch_failed", consumer=self._effect.name)
-                await self._start_over(records)
+                self._failures += 1
+                _log.exception("batch_failed", consumer=self._effect.name, attempt=self._failures)
+                await self._start_over(records, failures=self._failures)
 
-    async def _start_over(self, records: Sequence[Record]) -> None:
+    async def _start_over(self, records: Sequence[Record], *, failures: int = 0) -> None:
         partitions = {Partition(record.topic, record.partition) for record in records}
         try:
+            if failures:
+                await self._delivery.pause(failures)
             await self._return_to_stored([p for p in partitions if p in self.positions])
         except Leaving:
             self.positions.clear()
