@@ -22,8 +22,6 @@ from services.verification.findings import Check, Kind, Report, Violation
 from services.verification.history import Bounds, History
 
 EXPLAINED_AT_ONCE: Final = 2_000
-NAMED: Final = 10_000
-"""Missing events that are looked up and judged one by one; of more, the rest is counted as lost."""
 
 T = TypeVar("T")
 Plan = list[list[Bounds]]
@@ -101,12 +99,9 @@ async def _explain(history: History, connection: store.Connection, *, down_to: i
 
 
 async def _judge(history: History, plan: Plan, connection: store.Connection) -> None:
-    missing = iter(history.missing())
-    for portion in _portions(islice(missing, NAMED)):
+    for portion in _portions(history.missing()):
         for event in await store.describe(connection, portion):
             history.judge(event)
-    if more := sum(1 for _ in missing):
-        history.check.add(Violation(kind=Kind.LOST, stream="topics", detail=f"{more} more events are missing"))
     for gaps in _portions(history.gaps):
         for fate in await store.fates(connection, gaps):
             history.judge_gap(fate)
