@@ -35,10 +35,12 @@ class CatalogueRow(Row, kw_only=True):
     """Never changes, so pages can be told apart by it."""
     updated_at: datetime
     search: str
-    """Every word by which the product can be found, in lower case."""
+    """Every word by which the product can be found, in lower case; empty after a fact that changes them, until stored."""
 
 
 def _with_search(row: CatalogueRow) -> CatalogueRow:
+    if row.search:
+        return row
     skus = (variant.sku for variant in row.variants)
     options = (option.value for variant in row.variants for option in variant.options)
     others = " ".join((row.sku, *skus, row.category, row.subcategory, *row.tags, *options)).lower()
@@ -162,15 +164,30 @@ _CHANGES: Final[dict[type, Callable[[CatalogueRow, Any], None]]] = {
 }
 
 
+_CHANGES_WORDS: Final = frozenset(
+    {
+        product.ProductRenamed,
+        product.ProductCategorised,
+        product.ProductTagged,
+        product.VariantAdded,
+        product.VariantChanged,
+        product.VariantRemoved,
+    }
+)
+
+
 def fold(row: CatalogueRow | None, fact: Fact, event: DomainEvent) -> CatalogueRow | None:
     if isinstance(event, product.ProductCreated):
         return _created(fact, event)
     if row is None:
         return None
-    change = _CHANGES.get(type(event))
+    kind = type(event)
+    change = _CHANGES.get(kind)
     if change is not None:
         change(row, event)
         row.updated_at = fact.occurred_at
+        if kind in _CHANGES_WORDS:
+            row.search = ""
     touch(row, fact)
     return row
 

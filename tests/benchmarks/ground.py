@@ -42,7 +42,7 @@ select 'toko', 'product-' || id, v, id, gen_random_uuid(),
             'old', json_build_object(), 'new', json_build_object('description', 'Bahan katun ' || n))
         else json_build_object('old', 1000 * v, 'new', 1000 * (v + 1))
     end,
-    now(), 'user:rina', gen_random_uuid()
+    now() + v * interval '1 minute', 'user:rina', gen_random_uuid()
 from generate_series(1, 10) v, (select n, md5(n::text)::uuid::text as id from generate_series(1, %(products)s) n) p
 order by v, n
 """
