@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 import structlog
 from msgspec import Raw
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 
 from domain import events as domain_events
@@ -30,6 +31,12 @@ _sql: Final = load(Path(__file__).with_suffix(".sql"))
 Pair = tuple[RecordedEvent, DomainEvent]
 Key = tuple[str, str]
 
+_FACT_TYPES: Final = (
+    *("int8", "text", "text", "int4", "text", "uuid", "text", "int2"),
+    "bytea",  # the data: what PostgreSQL sends and takes of a json is its bytes
+    *("timestamptz", "timestamptz", "text", "uuid", "uuid", "uuid"),
+)
+"""Of the fields of a RecordedEvent."""
 LIVE: Final = "projections"
 """The consumer that keeps all live views, so that they move together and one position tells of all."""
 
@@ -137,5 +144,16 @@ async def _fill_gaps(
 
 
 async def _append(connection: AsyncConnection[Any], view: Log, generation: int, facts: Sequence[RecordedEvent]) -> None:
-    rows = [{**asdict(fact), "data": Raw(fact.data)} for fact in facts]
-    await connection.execute(block(view, "append", generation), {"facts": _encode(rows).decode()})
+    """Most facts come once: COPY asks of none whether it is there. It fails if one is; then each is asked."""
+    try:
+        async with (
+            connection.transaction(),
+            connection.cursor() as cursor,
+            cursor.copy(block(view, "copy", generation)) as copy,
+        ):
+            copy.set_types(_FACT_TYPES)
+            for fact in facts:
+                await copy.write_row(astuple(fact))
+    except UniqueViolation:
+        rows = [{**asdict(fact), "data": Raw(fact.data)} for fact in facts]
+        await connection.execute(block(view, "append", generation), {"facts": _encode(rows).decode()})

@@ -31,8 +31,16 @@ select org_id, stream_id, version, position, product_id, event_id, type, schema,
     correlation_id, causation_id, batch_id
 from {table}
 
+-- name: copy
+-- Keep facts none of which is there yet; columns in the order of RecordedEvent.
+copy {table} (
+    position, org_id, stream_id, version, product_id, event_id, type, schema, data, occurred_at, recorded_at, actor,
+    correlation_id, causation_id, batch_id
+)
+from stdin (format binary)
+
 -- name: append
--- Keep facts that are not there yet.
+-- Keep those facts that are not there yet.
 insert into {table}
 select org_id, stream_id, version, position, partition_key, event_id, type, schema, data, occurred_at, recorded_at, actor,
     correlation_id, causation_id, batch_id
