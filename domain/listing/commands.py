@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.listing.events import ExternalVariant, FieldGroup, Value
+from domain.listing.events import ExternalVariant, FieldGroup, PriceQuoted, Value
 from domain.policies.conflict_policy import ConflictPolicy
 from domain.policies.retry import ErrorClass
 from domain.values import Platform
@@ -58,6 +58,8 @@ class SetDesired(Struct, frozen=True, kw_only=True):
     by: str
     pricing_rule: str | None = None
     pricing_rule_version: int | None = None
+    quotes: tuple[PriceQuoted, ...] = ()
+    """Of prices among the values, as far as the rule has made them."""
     holds: tuple[HeldValue, ...] = ()
 
 

@@ -10,17 +10,12 @@ from msgspec import Struct, field
 
 from domain.connection.state import Connection
 from domain.listing.commands import HeldValue
-from domain.listing.events import Value
+from domain.listing.events import PriceQuoted, Value
+from domain.listing.fields import DESCRIPTION, IMAGES, LISTED, TITLE, WEIGHT, price_field, stock_field
 from domain.policies.price_checks import PriceBounds, PriceGuard, check_bounds, guard
 from domain.policies.pricing import Clamp, FeeStack, InvalidBasePrice, PriceTooLarge, Quote, quote
 from domain.product.state import Product
 from domain.values import ProductStatus
-
-TITLE: Final = "title"
-DESCRIPTION: Final = "description"
-IMAGES: Final = "images"
-WEIGHT: Final = "weight"
-LISTED: Final = "listed"
 
 UNGUARDED: Final = PriceGuard(max_change_percent=None, below_cost=True)
 """Lets every price through but one that was cut to a maximum."""
@@ -44,13 +39,20 @@ class Shown(Struct, frozen=True, kw_only=True):
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     """How each price came about, by SKU; a SKU whose price is overridden has none."""
 
-
-def price_field(sku: str) -> str:
-    return f"price:{sku}"
-
-
-def stock_field(sku: str) -> str:
-    return f"stock:{sku}"
+    @property
+    def priced(self) -> tuple[PriceQuoted, ...]:
+        """The quotes as events keep them."""
+        return tuple(
+            PriceQuoted(
+                field=price_field(sku),
+                base=quoted.base,
+                exact=quoted.exact,
+                rounding=quoted.rounding.value,
+                price=quoted.price,
+                clamped=None if quoted.clamped is None else quoted.clamped.value,
+            )
+            for sku, quoted in self.quotes.items()
+        )
 
 
 def desired_values(
@@ -110,6 +112,10 @@ def _prices(product: Product, connection: Connection) -> tuple[dict[str, int], d
             quoted = quote(product.price_of(variant), connection.pricing_rule)
         except (InvalidBasePrice, PriceTooLarge) as refusal:
             holds.append(HeldValue(field=price_field(variant.sku), code="price_unavailable", reason=str(refusal)))
+            continue
+        if quoted.price < 1:
+            reason = f"rule {quoted.rule_id!r} makes {quoted.price} of {quoted.base}; a price is at least 1"
+            holds.append(HeldValue(field=price_field(variant.sku), code="price_unavailable", reason=reason))
             continue
         quotes[variant.sku] = quoted
         prices[variant.sku] = quoted.price

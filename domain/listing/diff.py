@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.listing.events import FieldGroup, Value
+from domain.listing.fields import LISTED
 from domain.listing.state import Cut, FieldState, Linked, Listing, ListingState, NotLinked, NotOpened
 from domain.policies.conflicts import group_of
 
@@ -53,7 +54,7 @@ def superseded(rows: Due) -> int:
 
 def is_withdrawn(listing: Listing) -> bool:
     """We do not want it shown."""
-    return listing.field("listed").target is False
+    return listing.field(LISTED).target is False
 
 
 def needs_creation(listing: Listing) -> bool:

@@ -8,6 +8,7 @@ images addresses with the primary one first.
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -65,11 +66,25 @@ class ListingUnlinked(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class DesiredChanged(Struct, frozen=True, kw_only=True):
+class PriceQuoted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a price came about under the rule of its event: whole rupiah but for `exact`, which is before limits and
+    rounding; `clamped` is "minimum" or "maximum" where a limit of the rule cut it.
+    """
+
+    field: str
+    base: int
+    exact: Decimal
+    rounding: str
+    price: int
+    clamped: str | None = None
+
+
+class DesiredChanged(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What we want the shop to show. `cause` is the product, stock or rule event behind it.
 
     A new value of None: the field is not to be shown any more, and what the shop still shows of it is left alone.
-    `pricing_rule` and `pricing_rule_version` name the rule in force when a price is among the changes.
+    `pricing_rule` and `pricing_rule_version` name the rule in force when a price is among the changes, `quotes` how
+    each price came about that was not overridden.
     """
 
     changes: tuple[ChangedField, ...]
@@ -78,6 +93,7 @@ class DesiredChanged(Struct, frozen=True, kw_only=True):
     changed_by: str
     pricing_rule: str | None = None
     pricing_rule_version: int | None = None
+    quotes: tuple[PriceQuoted, ...] = ()
 
 
 class ShadowObserved(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from domain.listing.events import (
     ShadowObserved,
     Value,
 )
+from domain.listing.fields import LISTED
 from domain.listing.resolution import by_hand
 from domain.listing.state import FieldState, Listing, OpenConflict
 from domain.policies.conflict_policy import ConflictPolicy, strategy_for
@@ -98,7 +99,7 @@ def _look(  # noqa: C901, PLR0911  # a ladder of situations, the first that fits
             return seen, _on_drift(facts, field, reason, command, _conflict_id(listing, field, conflicts))
         case Conflict(reason=reason):
             conflict = _conflict(facts, reason, command.policy, _conflict_id(listing, field, conflicts))
-            return seen, _on_conflict(conflict, field, resolve(facts, command.policy))
+            return seen, _on_conflict(conflict, field, _resolve(facts, command.policy))
         case other:
             assert_never(other)
 
@@ -141,7 +142,7 @@ def _follow(name: str, field: FieldState, value: Value, command: Observe, seen: 
 def _on_drift(
     facts: FieldFacts, field: FieldState, reason: str, command: Observe, conflict_id: str
 ) -> list[ListingEvent]:
-    resolution = resolve(facts, command.policy)
+    resolution = _resolve(facts, command.policy)
     stuck = field.reassertion
     is_stuck = stuck is not None and stuck.theirs == facts.observed and stuck.times >= MAX_REASSERTIONS
     if is_stuck and isinstance(resolution, MasterWins):
@@ -161,6 +162,13 @@ def _on_drift(
             return [_conflict(facts, f"{reason}; {resolution.reason}", command.policy, conflict_id)]
         case _:
             assert_never(resolution)
+
+
+def _resolve(facts: FieldFacts, policy: ConflictPolicy) -> Resolution:
+    """No policy puts back on sale what we do not sell."""
+    if facts.field == LISTED and facts.desired is False:
+        return MasterWins("what we do not sell stays off sale")
+    return resolve(facts, policy)
 
 
 def _is_sold(facts: FieldFacts) -> bool:

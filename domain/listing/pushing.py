@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from domain.listing.commands import OWN_HOLDS, HeldValue, PostponedValue, PushedValue, RecordPush, SetDesired
+from domain.listing.commands import OWN_HOLDS, Choice, HeldValue, PostponedValue, PushedValue, RecordPush, SetDesired
 from domain.listing.events import (
     ChangedField,
     DesiredChanged,
     FieldGroup,
     HoldReleased,
     ListingEvent,
+    OverrideKept,
     PushConfirmed,
     PushHeld,
     PushRefused,
     Value,
 )
+from domain.listing.fields import LISTED
+from domain.listing.resolution import by_hand
 from domain.listing.state import Held, Listing, Refused
 from domain.policies.conflicts import group_of
 
@@ -34,13 +37,19 @@ def set_desired(command: SetDesired, listing: Listing) -> Sequence[ListingEvent]
         for name, value in sorted(values.items())
         if (old := _desired(listing, name)) != value
     ]
-    return [*_desired_changed(command, changes), *_holds_changed(command, values, listing)]
+    gone = sorted(values.keys() - command.values.keys())
+    return [
+        *_desired_changed(command, changes),
+        *_settled(command, changes, gone, listing),
+        *_holds_changed(command, values, listing),
+    ]
 
 
 def _desired_changed(command: SetDesired, changes: Sequence[ChangedField]) -> list[ListingEvent]:
     if not changes:
         return []
     priced = any(group_of(change.field) is FieldGroup.OFFER for change in changes)
+    changed = {change.field for change in changes}
     return [
         DesiredChanged(
             changes=tuple(changes),
@@ -49,8 +58,28 @@ def _desired_changed(command: SetDesired, changes: Sequence[ChangedField]) -> li
             changed_by=command.by,
             pricing_rule=command.pricing_rule if priced else None,
             pricing_rule_version=command.pricing_rule_version if priced else None,
+            quotes=tuple(one for one in command.quotes if one.field in changed),
         )
     ]
+
+
+def _settled(
+    command: SetDesired, changes: Sequence[ChangedField], gone: Collection[str], listing: Listing
+) -> Iterator[ListingEvent]:
+    """A conflict ends when we want what the shop shows, or nothing. What is not sold any more is not kept as the shop
+    has it, and whether a product is for sale is the master's to say each time that changes.
+    """
+    changed = {change.field: change.new for change in changes}
+    for name in sorted({*changed, *gone}):
+        field = listing.field(name)
+        new = changed.get(name, None if field.desired is None else field.desired.value)
+        shown = None if field.shadow is None else field.shadow.value
+        if field.conflict is not None and (name in gone or new == shown):
+            reason = "it is not sold any more" if name in gone else "we want what the shop shows"
+            yield by_hand(field.conflict, Choice.OURS, new, by=command.by, reason=reason)
+        if field.override is not None and (name in gone or name == LISTED):
+            reason = "it is not sold any more" if name in gone else "the master has changed it"
+            yield OverrideKept(field=name, old=field.override, new=None, reason=reason)
 
 
 def _desired(listing: Listing, name: str) -> Value:

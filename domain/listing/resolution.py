@@ -8,6 +8,7 @@ from typing import assert_never
 from domain.errors import Refusal
 from domain.listing.commands import Choice, ResolveConflict
 from domain.listing.events import ConflictResolved, ListingEvent, OverrideKept, Value
+from domain.listing.fields import check_value
 from domain.listing.state import Listing, OpenConflict
 
 
@@ -37,6 +38,7 @@ def resolve_by_person(command: ResolveConflict, listing: Listing) -> Sequence[Li
         case Choice.VALUE:
             if command.value is None:
                 raise NoValueGiven("a value of one's own was chosen and not given", field="value")
+            check_value(conflict.field, command.value)
             kept = command.value
         case _:
             assert_never(command.outcome)

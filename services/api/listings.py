@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from domain.listing.commands import Choice, ResolveConflict
+from domain.listing.commands import Choice, DropOverride, ResolveConflict
 from domain.listing.decider import NoSuchListing
 from domain.listing.events import Value
 from domain.listing.status import Status
@@ -155,7 +155,15 @@ class Resolution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tag="Sync",
     summary="Decide a conflict",
     answers={200: Accepted},
-    refusals=("conflict_unknown", "conflict_value_missing", "listing_unknown", "view_not_built"),
+    refusals=(
+        "conflict_unknown",
+        "conflict_value_missing",
+        "conflict_value_invalid",
+        "name_invalid",
+        "text_invalid",
+        "listing_unknown",
+        "view_not_built",
+    ),
     command=True,
     conditional=True,
     example={"outcome": "ours", "reason": "Harga resmi"},
@@ -179,4 +187,33 @@ async def resolve_conflict(call: Call, body: Resolution) -> Answer:
     return accepted(found.listing_id, done, f"{LISTINGS}/{found.listing_id}")
 
 
-ROUTES: Final = (get_listings, get_listing, get_conflicts, resolve_conflict)
+class Following(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`field` as the listing names it, such as `title` or `price:BTK-PRG`."""
+
+    field: Words
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+@endpoint(
+    "POST",
+    LISTINGS + "/{listing_id:str}/follow-master",
+    scope=Scope.SYNC_WRITE,
+    tag="Listings",
+    summary="Show the master's value again",
+    answers={200: Accepted},
+    refusals=("listing_unknown", "override_unknown"),
+    command=True,
+    conditional=True,
+    example={"field": "title", "reason": "Judul resmi"},
+    path_examples=EXAMPLES,
+)
+async def follow_master(call: Call, body: Following) -> Answer:
+    """Ends the override of a field whose own value in this shop was kept; what the master says is pushed."""
+    listing_id = call.path("listing_id")
+    command = DropOverride(field=body.field, reason=body.reason or f"{call.caller.actor} follows the master again")
+    handle = partial(call.app.listings.handle, call.context(), listing_id, command, once=call.once(body))
+    done = await expecting(call, None, lambda expected: handle(expected=expected))
+    return accepted(listing_id, done, f"{LISTINGS}/{listing_id}")
+
+
+ROUTES: Final = (get_listings, get_listing, follow_master, get_conflicts, resolve_conflict)

@@ -8,8 +8,8 @@ from typing import Final
 from domain.connection.state import Connection
 from domain.errors import SyncStoreError
 from domain.listing.commands import RefusedValue
-from domain.listing.desired import DESCRIPTION, IMAGES, LISTED, TITLE, WEIGHT, price_field, stock_field
 from domain.listing.diff import DueField
+from domain.listing.fields import DESCRIPTION, IMAGES, LISTED, TITLE, WEIGHT, price_field, stock_field
 from domain.listing.state import Listing
 from domain.policies.retry import ErrorClass
 from domain.product.state import Product

@@ -17,7 +17,7 @@ from domain import events as wire
 from domain.connection.events import CategoriesChanged, ConnectionOpened, PricingRuleChanged
 from domain.connection.state import Connection
 from domain.listing.commands import ReleaseHold
-from domain.listing.desired import LISTED
+from domain.listing.fields import LISTED
 from domain.listing.state import Listing, ListingState
 from domain.messages import CommandContext, RecordedEvent
 from domain.policies.price_checks import PriceBounds

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from domain.listing.desired import DESCRIPTION, LISTED, TITLE, WEIGHT, grams, price_field, stock_field
+from domain.listing.desired import grams
 from domain.listing.diff import external_variants
 from domain.listing.events import ExternalVariant, Value
+from domain.listing.fields import DESCRIPTION, LISTED, TITLE, WEIGHT, price_field, stock_field
 from domain.listing.state import Listing
 from infrastructure.platforms.connector import ExternalListing, ListingStatus
+from services.usecases.listed_skus import skus_of
 
 
 def shown_values(listing: Listing, item: ExternalListing) -> dict[str, Value]:
@@ -33,8 +35,13 @@ def shown_values(listing: Listing, item: ExternalListing) -> dict[str, Value]:
 def added_variants(listing: Listing, item: ExternalListing) -> tuple[ExternalVariant, ...]:
     """Variants of the item that the listing wants and has not known there."""
     known = external_variants(listing)
+    missing = {
+        sku.casefold(): sku
+        for sku in skus_of(listing)
+        if sku not in known and listing.field(price_field(sku)).target is not None
+    }
     return tuple(
-        ExternalVariant(variant.sku, variant.external_id)
+        ExternalVariant(missing[variant.sku.casefold()], variant.external_id)
         for variant in item.variants
-        if variant.sku not in known and listing.field(price_field(variant.sku)).target is not None
+        if variant.sku.casefold() in missing
     )

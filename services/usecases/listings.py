@@ -16,6 +16,7 @@ from domain.ports import EventStore, Identities
 from domain.product.state import Product
 from domain.values import listing_id, parts_of_listing, stream_id
 from services.usecases.aggregates import LISTING
+from services.usecases.listed_skus import as_listed, skus_of
 from services.usecases.outcome import Done
 from services.usecases.repository import CACHED_STREAMS, Expected, Once, Repository, Respond, no_response
 
@@ -83,6 +84,7 @@ class Listings:
     ) -> tuple[Done[ListingState, ListingEvent], Shown]:
         """Open the product's listing in a shop if need be, and say what it shall show. `available` is pieces by SKU."""
         identity = await self.open(context, connection, product.product_id)
+        product = await self._as_listed(context.org_id, identity, product)
         shown = desired_values(product, available, connection, bounds=bounds)
         command = SetDesired(
             values=shown.values,
@@ -91,10 +93,19 @@ class Listings:
             by=context.actor,
             pricing_rule=connection.pricing_rule.rule_id,
             pricing_rule_version=connection.pricing_rule.version,
+            quotes=shown.priced,
             holds=shown.holds,
         )
         stream = stream_id("listing", identity)
         return await self._repository.handle(context, stream, product.product_id, command), shown
+
+    async def _as_listed(self, org_id: str, listing: str, product: Product) -> Product:
+        """A remembered listing will do unless the product has a SKU that it has not seen."""
+        state = self._repository.remembered(org_id, stream_id("listing", listing))
+        known = skus_of(state)
+        if known and any(variant.sku not in known for variant in product.variants):
+            state = (await self._repository.load(org_id, stream_id("listing", listing))).state
+        return as_listed(product, state)
 
     async def get(self, org_id: str, listing: str) -> tuple[int, Listing]:
         """Version and listing, read now. Raises NoSuchListing."""

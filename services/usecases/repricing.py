@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.connection.state import Connection
-from domain.listing.desired import Shown, desired_values, price_field
+from domain.listing.desired import Shown, desired_values
+from domain.listing.fields import price_field
 from domain.policies.price_checks import PriceBounds
 from domain.policies.pricing import Quote
 from domain.policies.pricing_rule import PricingRule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -12,6 +13,7 @@ from domain.listing.commands import Choice, PostponedValue, PushedValue, RecordP
 from domain.listing.decider import LISTING, AlreadyLinked, LinkWasCut, ListingExists, NoOverride, NoSuchListing
 from domain.listing.diff import due, external_variants, needs_creation, superseded
 from domain.listing.events import ExternalVariant, FieldGroup, Value
+from domain.listing.fields import LISTED, InvalidValue
 from domain.listing.observation import ECHO_GRACE, MAX_REASSERTIONS
 from domain.listing.resolution import NoValueGiven, UnknownConflict
 from domain.listing.state import Linked, Listing, ListingState
@@ -274,6 +276,57 @@ def test_fewer_pieces_at_the_shop_are_its_sales_and_left_until_our_stock_moves()
     assert due_values(after.after(wish({STOCK: 12}, 103)), 104) == {STOCK: 12}
     assert due_values(after.after(wish({STOCK: 7}, 103)), 104) == {}
     assert due_values(after.after(seen({STOCK: 11}, 103)), 104) == {STOCK: 10}
+
+
+@pytest.mark.parametrize("policy", [DEFAULT_POLICY, THEIRS, TIMESTAMP])
+def test_what_we_do_not_sell_stays_off_sale_whatever_the_policy(policy: ConflictPolicy) -> None:
+    withdrawn = listing(wish({LISTED: False}, 2), pushed({LISTED: False}, 3), seen({LISTED: True}, 100, policy))
+    assert due_values(withdrawn, 101) == {LISTED: False}
+
+
+def test_taken_off_sale_at_the_shop_it_stays_so_until_the_master_says_otherwise() -> None:
+    taken_off = listing(wish({LISTED: True}, 2), pushed({LISTED: True}, 3), seen({LISTED: False}, 100, TIMESTAMP))
+    assert due_values(taken_off, 101) == {}
+    assert due_values(taken_off.after(wish({LISTED: False}, 102)), 103) == {}
+    again = taken_off.after(wish({LISTED: False}, 102), wish({LISTED: True}, 104))
+    assert due_values(again, 105) == {LISTED: True}
+
+
+def test_what_is_not_sold_any_more_is_neither_kept_as_the_shop_has_it_nor_asked_about() -> None:
+    pinned = ConflictPolicy(policy_id="own", version=6, offer=Manual(), stock=PlatformWinsAlways())
+    told = listing(wish({PRICE: 217_350, STOCK: 5}, 2), pushed({STOCK: 5}, 3), seen({STOCK: 7, PRICE: 9}, 100, pinned))
+    assert state_of(told).field(STOCK).override == 7
+    assert len(state_of(told).open_conflicts) == 1
+    gone = told.after(wish({}, 101))
+    assert due_values(gone, 102) == {STOCK: 0}
+    assert state_of(gone).open_conflicts == ()
+    gone.when(wish({}, 103)).nothing()
+
+
+def test_a_conflict_ends_when_we_come_to_want_what_the_shop_shows() -> None:
+    waiting = listing(wish({PRICE: 224_250}, 3), seen({PRICE: 210_000}, 5, MANUAL))
+    agreed = waiting.when(wish({PRICE: 210_000}, 6))
+    assert kinds(agreed) == ["DesiredChanged", "ConflictResolved"]
+    assert state_of(waiting.after(wish({PRICE: 210_000}, 6))).open_conflicts == ()
+
+
+@pytest.mark.parametrize("value", [-5, 0, 10**12, "abc", True, ("a",)])
+def test_a_conflict_is_not_settled_with_a_price_that_is_none(value: Value) -> None:
+    waiting = listing(wish({PRICE: 224_250}, 3), seen({PRICE: 210_000}, 5, MANUAL))
+    (conflict,) = state_of(waiting).open_conflicts
+    command = commands.ResolveConflict(conflict_id=conflict.conflict_id, outcome=Choice.VALUE, value=value, by="budi")
+    waiting.when(command).refused(InvalidValue)
+
+
+def test_events_keep_how_a_price_came_about() -> None:
+    quoted = events.PriceQuoted(
+        field=PRICE, base=189_000, exact=Decimal("217350.00"), rounding="half_up", price=217_350
+    )
+    other = events.PriceQuoted(field=OTHER, base=1, exact=Decimal(1), rounding="half_up", price=1)
+    told = scenario(LISTING).after(OPEN).when(wish({PRICE: 217_350}, quotes=(quoted, other)))
+    (changed,) = told.events
+    assert isinstance(changed, events.DesiredChanged)
+    assert changed.quotes == (quoted,)
 
 
 def test_a_person_is_asked_and_nothing_moves_until_then() -> None:

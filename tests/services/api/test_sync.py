@@ -86,6 +86,32 @@ async def test_an_unknown_conflict_and_a_missing_value_are_told(api: httpx.Async
     assert (valueless.status_code, valueless.json()["code"]) == (422, "conflict_value_missing")
 
 
+async def test_a_value_that_the_field_cannot_have_settles_nothing(api: httpx.AsyncClient, listing: str) -> None:
+    (conflict,) = (await api.get("/api/v2/sync/conflicts")).json()["items"]
+    path = f"/api/v2/sync/conflicts/{conflict['id']}/resolve"
+    for value in (-5, 0, True, "murah"):
+        refused = await api.post(path, json={"outcome": "value", "value": value})
+        assert (refused.status_code, refused.json()["code"]) == (422, "conflict_value_invalid")
+
+
+async def test_a_field_that_was_kept_follows_the_master_again(
+    api: httpx.AsyncClient, listing: str, project: Project
+) -> None:
+    (conflict,) = (await api.get("/api/v2/sync/conflicts")).json()["items"]
+    await api.post(f"/api/v2/sync/conflicts/{conflict['id']}/resolve", json={"outcome": "theirs"})
+    path = f"/api/v2/listings/{listing}/follow-master"
+    followed = await api.post(path, json={"field": "price:BTK-PRG"})
+    assert (followed.status_code, followed.json()["id"]) == (200, listing)
+    await project()
+    field = (await api.get(f"/api/v2/listings/{listing}")).json()["fields"]["price:BTK-PRG"]
+    assert (field["override"], field["agrees"]) == (None, False)
+    assert (await api.post(path, json={"field": "price:BTK-PRG"})).json()["position"] == 0
+    unknown = await api.post(path, json={"field": "colour"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "override_unknown")
+    nowhere = await api.post("/api/v2/listings/none/follow-master", json={"field": "title"})
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "listing_unknown")
+
+
 async def test_a_product_is_paused_in_its_shops_and_goes_on(
     api: httpx.AsyncClient, listing: str, project: Project
 ) -> None:
