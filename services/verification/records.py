@@ -13,7 +13,7 @@ from services.verification.history import Bounds, History, Seen, digest_of
 
 def seen_of(record: Record) -> Seen | str:
     """What the record says; text says why it is not an event's."""
-    told = dict(record.headers)
+    told = {name: content for name, content in record.headers if content is not None}
     key = record.key or b""
     try:
         org, stream, sequence = told["ce_org"], told["ce_subject"], told["ce_sequence"]
