@@ -88,12 +88,12 @@ def _recurring(type_: bytes, schema: int, org_id: bytes, actor: bytes) -> tuple[
     )
 
 
-def read(key: bytes | None, value: bytes, headers: Sequence[Header]) -> RecordedEvent:
+def read(key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes | None]]) -> RecordedEvent:
     """The event of a record.
 
     Raises UnreadableRecord.
     """
-    found = dict(headers)
+    found = {name: content for name, content in headers if content is not None}
     try:
         causation, batch = found.get("ce_causationid"), found.get("ce_batchid")
         return RecordedEvent(

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from domain.errors import SyncStoreError
 from infrastructure.kafka import offsets
 from infrastructure.kafka.effect import Effect
-from infrastructure.kafka.records import Record, StoredRecord, Unreadable, event_of, key_of
+from infrastructure.kafka.records import Record, StoredRecord, Unreadable, event_of, key_of, storable
 from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 
@@ -63,8 +63,8 @@ async def park(connection: AsyncConnection[Any], consumer: str, records: Sequenc
                 "offset": record.offset,
                 "record_key": record.key,
                 "record_value": record.value,
-                "headers": Jsonb([[name, base64.b64encode(value).decode()] for name, value in record.headers]),
-                "reason": reason,
+                "headers": Jsonb([_kept(name, value) for name, value in record.headers]),
+                "reason": storable(reason),
             }
             for record, reason in records
         ],
@@ -78,6 +78,12 @@ async def list_parked(pool: Pool, consumer: str | None = None, *, limit: int = 1
         return await cursor.fetchall()
 
 
+async def records_of(connection: AsyncConnection[Any], consumer: str, key: str) -> list[tuple[int, StoredRecord]]:
+    """The parked records of a key in order, each as Kafka brought it, by the number it is parked under."""
+    cursor = await connection.execute(_sql["records_of"], {"consumer": consumer, "key": key})
+    return [(identity, _record(row)) for identity, *row in await cursor.fetchall()]
+
+
 async def release(pool: Pool, effect: Effect, key: str) -> int:
     """Apply the parked records of a key in order; answers how many there were. Later records then flow again.
 
@@ -85,8 +91,7 @@ async def release(pool: Pool, effect: Effect, key: str) -> int:
     """
     async with pool.connection() as connection, connection.transaction():
         await _hold(connection, effect.name, key)
-        cursor = await connection.execute(_sql["records_of"], {"consumer": effect.name, "key": key})
-        parked = [(identity, _record(row)) for identity, *row in await cursor.fetchall()]
+        parked = await records_of(connection, effect.name, key)
         events = []
         for _, record in parked:
             event = event_of(record)
@@ -143,6 +148,18 @@ async def _hold(connection: AsyncConnection[Any], consumer: str, key: str) -> No
 
 def _record(row: Sequence[Any]) -> StoredRecord:
     topic, partition, offset, key, value, headers = row
-    return StoredRecord(
-        topic, partition, offset, key, value, [(name, base64.b64decode(text)) for name, text in headers]
+    return StoredRecord(topic, partition, offset, key, value, [_header(*kept) for kept in headers])
+
+
+def _kept(name: str, value: bytes | None) -> list[str | None]:
+    """Name and base64 value as JSON; where PostgreSQL cannot keep the name as it is, that in base64 as well."""
+    encoded = None if value is None else base64.b64encode(value).decode()
+    shown = storable(name)
+    return [shown, encoded] if shown == name else [shown, encoded, base64.b64encode(name.encode()).decode()]
+
+
+def _header(shown: str, value: str | None, name: str | None = None) -> tuple[str, bytes | None]:
+    return (
+        shown if name is None else base64.b64decode(name).decode(),
+        None if value is None else base64.b64decode(value),
     )

@@ -44,8 +44,11 @@ insert into consumer_dropped
     (id, consumer, key, topic, partition, record_offset, event_id, reason, dropped_because, dropped_by)
 select id, consumer, key, topic, partition, record_offset,
     (
-        select convert_from(decode(h ->> 1, 'base64'), 'UTF8')
-        from jsonb_array_elements(headers) h where h ->> 0 = 'ce_id'
+        select encode(decode(h ->> 1, 'base64'), 'escape') -- whatever bytes it is
+        from jsonb_array_elements(headers) with ordinality as given (h, number)
+        where h ->> 0 = 'ce_id'
+        order by number desc
+        limit 1
     ),
     reason, %(because)s, %(by)s
 from consumer_parked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -13,6 +14,8 @@ from infrastructure.kafka.offsets import Partition
 
 _KNOWN: Final = frozenset(kind.name for kind in EVENT_TYPES)
 _SCHEMAS: Final = {kind.name: kind.schema for kind in EVENT_TYPES}
+LONGEST_KEY: Final = 500
+"""In characters: an index of PostgreSQL takes 2.7 kB. Longer keys are told apart by a digest."""
 
 
 class Record(Protocol):
@@ -29,7 +32,7 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class StoredRecord(NamedTuple):
@@ -40,7 +43,7 @@ class StoredRecord(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Unreadable(NamedTuple):
@@ -54,10 +57,21 @@ def partition_of(record: Record) -> Partition:
 
 
 def key_of(record: Record) -> str:
-    """What orders the record; records without a key are a sequence of their own in each partition."""
+    """What orders the record, as text that PostgreSQL can keep and people can type, whatever bytes Kafka brings.
+
+    Records without a key are a sequence of their own in each partition.
+    """
     if record.key is None:
         return f"{record.topic}/{record.partition} without key"
-    return record.key.decode("utf-8", "backslashreplace")
+    key = record.key.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[:100]}... sha256:{hashlib.sha256(record.key).hexdigest()}"
+
+
+def storable(text: str) -> str:
+    """The text with what PostgreSQL cannot keep, NUL and lone surrogates, written out."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def event_of(record: Record) -> RecordedEvent | Unreadable | None:

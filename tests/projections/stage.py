@@ -110,7 +110,12 @@ class Stage:
         await self.producer.flush()
 
     async def send(
-        self, kind: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]], partition: int | None = None
+        self,
+        kind: str,
+        key: bytes,
+        value: bytes,
+        headers: Sequence[tuple[str, bytes | None]],
+        partition: int | None = None,
     ) -> None:
         await self.producer.send_and_wait(
             f"{self.prefix}.{kind}", value=value, key=key, headers=list(headers), partition=partition

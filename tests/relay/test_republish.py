@@ -21,7 +21,7 @@ async def published(world: World, *keys: str, versions: int = 3) -> list[int]:
 
 
 def versions_of(records: list[Record], key: str) -> list[int]:
-    return [int(dict(one.headers)["ce_sequence"]) for one in records if one.key == key.encode()]
+    return [int(dict(one.headers)["ce_sequence"] or 0) for one in records if one.key == key.encode()]
 
 
 def replayed(records: list[Record]) -> list[Record]:

@@ -17,7 +17,7 @@ from infrastructure.kafka.replay import Replay
 from infrastructure.kafka.schemas import event_schemas
 from infrastructure.kafka.topics import BY_CATEGORY, PRODUCT_STATE
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 def violations(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> list[str]:
@@ -27,7 +27,7 @@ def violations(topic: str, key: bytes | None, value: bytes | None, headers: Head
         return [f"topic {topic} is not declared"]
     names = [name for name, _ in headers]
     found = [f"header {name} stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
-    told = {name: content.decode(errors="backslashreplace") for name, content in headers}
+    told = {name: (content or b"").decode(errors="backslashreplace") for name, content in headers}
     type_ = told.get("ce_type", "")
     if type_ not in channel["messages"]:
         return [*found, f"ce_type {type_!r} is not declared for {topic}"]

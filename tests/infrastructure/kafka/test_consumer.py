@@ -19,7 +19,7 @@ from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.consumer_metrics import ConsumerMetrics
 from infrastructure.kafka.delivery import Delivery, Leaving
 from infrastructure.kafka.offsets import OffsetsMoved, Partition, Step
-from infrastructure.kafka.records import StoredRecord
+from infrastructure.kafka.records import StoredRecord, key_of
 from infrastructure.kafka.watchdog import Watchdog
 from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
 from tests.projections.stage import DEADLINE, Stage, set_stage, until
@@ -350,3 +350,91 @@ async def test_a_consumer_that_stands_still_is_restarted(stage: Stage, journal: 
         await until(restarted)
         journal.outage.clear()
         await wait_for(stage, "a", [1])
+
+
+HEADERS = [("a\0b", b"\xff"), ("empty", None), ("ce_id", b"\xff\xfe\0"), ("ce_id", b"\xfe\0"), ("plain", b"")]
+
+
+async def test_whatever_bytes_a_record_has_it_is_parked_others_go_on_and_it_can_be_dropped(
+    stage: Stage, journal: Journal
+) -> None:
+    keys = [b"nul\0key", b"\xff\xfe", b"\xed\xa0\x80", bytes(range(256)) * 20]
+    for key in keys:
+        await stage.send("product", key, b"\0\xff", HEADERS, partition=0)
+    (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
+    await stage.send("product", b"a", fact.data, cloudevents.headers_of(fact), partition=0)
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1])
+    parked = await parking.list_parked(stage.worker, journal.name)
+    assert [key.key for key in parked[:3]] == ["nul\\x00key", "\\xff\\xfe", "\\xed\\xa0\\x80"]
+    for waiting, sent in zip(parked, keys, strict=True):
+        async with stage.worker.connection() as connection:
+            ((_, record),) = await parking.records_of(connection, journal.name, waiting.key)
+        assert (record.key, record.value, list(record.headers)) == (sent, b"\0\xff", HEADERS)
+        assert await parking.drop(stage.worker, journal.name, waiting.key, because="not ours", by="user:sari") == 1
+    assert await stage.rows("select distinct event_id from consumer_dropped") == [("\\376\\000",)]
+
+
+async def test_a_parked_record_with_strange_headers_is_released(stage: Stage, journal: Journal) -> None:
+    (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
+    journal.refuses = {"satu"}
+    strange = [*cloudevents.headers_of(fact), ("ce_org\0", b"other"), ("trace", None)]
+    await stage.send("product", b"nul\0key", fact.data, strange)
+    async with consuming(stage, journal):
+
+        async def is_parked() -> bool:
+            return len(await parking.list_parked(stage.worker, journal.name)) == 1
+
+        await until(is_parked)
+    journal.refuses = set()
+    assert await parking.release(stage.worker, journal, "nul\\x00key") == 1
+    assert await written(stage, "a") == [1]
+
+
+async def test_a_reason_that_is_no_text_for_postgresql_parks_the_record_all_the_same(
+    stage: Stage, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: Any, __: Any) -> None:
+        raise ValueError("nul \0 and half a pair \ud800")
+
+    monkeypatch.setattr(journal, "apply", refuse)
+    await rename(stage, "a", "satu")
+    async with consuming(stage, journal):
+
+        async def is_parked() -> bool:
+            return len(await parking.list_parked(stage.worker, journal.name)) == 1
+
+        await until(is_parked)
+    (parked,) = await parking.list_parked(stage.worker, journal.name)
+    assert parked.reason == "ValueError: nul \\x00 and half a pair \\ud800"
+
+
+async def test_a_batch_that_fails_is_tried_again_after_longer_and_longer_pauses(
+    stage: Stage, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[int] = []
+
+    async def pause(_: Delivery, attempt: int) -> None:
+        pauses.append(attempt)
+
+    trouble = [LookupError("a mistake of ours")] * 6  # each batch meets it twice: applied, and to be parked
+    looking = parking.parked_among
+
+    async def stumbling(*arguments: Any) -> set[str]:
+        if trouble:
+            raise trouble.pop()
+        return await looking(*arguments)
+
+    monkeypatch.setattr(Delivery, "pause", pause)
+    monkeypatch.setattr(parking, "parked_among", stumbling)
+    await rename(stage, "a", "satu")
+    async with consuming(stage, journal):
+        await wait_for(stage, "a", [1])
+    assert pauses == [1, 2, 3]
+
+
+def test_long_keys_are_told_apart() -> None:
+    first, second = (key_of(StoredRecord("t", 0, 0, b"k" * 9000 + end, None, [])) for end in (b"1", b"2"))
+    assert first != second
+    assert len(first) < 200
+    assert key_of(StoredRecord("t", 0, 0, b"019a-product", None, [])) == "019a-product"
