@@ -277,7 +277,7 @@ class InMemoryConnector:
             listing.external_id
             for listing in self._shop.listings.values()
             if listing.status is not ListingStatus.DELETED
-            and (listing.sku == sku or any(variant.sku == sku for variant in listing.variants))
+            and sku.casefold() in {code.casefold() for code in (listing.sku, *(v.sku for v in listing.variants))}
         )
 
     def _existing(self, external_id: str) -> ExternalListing:

@@ -15,6 +15,7 @@ from domain.policies.retry import ErrorClass
 from domain.product.state import Product
 from infrastructure.platforms.connector import Capabilities, DraftVariant, ListingDraft, PlatformError
 from services.consumers.sending import kilograms, pictures
+from services.usecases.listed_skus import as_listed
 
 CATEGORY_UNKNOWN: Final = "category_unknown"
 """A category is no field of a listing: `DeriveDesired` lets the item be tried when there is one."""
@@ -29,7 +30,8 @@ class NotReady(SyncStoreError):
 
 
 def draft(listing: Listing, product: Product, connection: Connection, capabilities: Capabilities) -> ListingDraft:
-    """Raises NotReady."""
+    """With SKUs as the listing writes them. Raises NotReady."""
+    product = as_listed(product, listing)
     category = connection.category_for(product.category)
     _check(listing, product, category, capabilities)
     assert category is not None

@@ -95,19 +95,23 @@ class Pusher:
         by_name = {row.field: row for group in FieldGroup for row in rows.get(group, ())}
         try:
             _, product = await self._products.get(org_id, item.product_id)
-            made = await connector.create(draft(listing, product, connection, connector.capabilities), item.listing_id)
+            drafted = draft(listing, product, connection, connector.capabilities)
+            made = await connector.create(drafted, item.listing_id)
         except NotReady as unready:
             sent.refused += unready.rows
             return
         except PlatformCallFailed as failed:
             sent.fail(failed.error, blamed(failed.error, by_name))
             return
+        ours = {variant.sku.casefold(): variant.sku for variant in drafted.variants}
         await self._listings.handle(
             self._context(org_id, item.correlation_id, item.causation_id),
             item.listing_id,
             LinkListing(
                 external_id=made.external_id,
-                variants=tuple(ExternalVariant(sku, external) for sku, external in made.variants.items()),
+                variants=tuple(
+                    ExternalVariant(ours.get(sku.casefold(), sku), external) for sku, external in made.variants.items()
+                ),
                 created=not made.found,
                 reason="found at the shop by its SKU" if made.found else "created by SyncStore",
             ),

@@ -124,7 +124,7 @@ class ShopeeConnector:
             listing.external_id
             for listing in listings
             if listing.status is not ListingStatus.DELETED
-            and (listing.sku == sku or any(variant.sku == sku for variant in listing.variants))
+            and sku.casefold() in {code.casefold() for code in (listing.sku, *(v.sku for v in listing.variants))}
         )
 
     async def create(self, draft: ListingDraft, idempotency_key: str) -> Created:  # noqa: ARG002  # Shopee has no such key

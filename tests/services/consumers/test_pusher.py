@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain.connection.commands import PauseConnection, ResumeConnection
 from domain.listing.commands import PauseListing, ResumeListing
@@ -21,8 +22,9 @@ from domain.listing.events import (
 )
 from domain.listing.state import Linked
 from domain.listing.status import Status, statuses
-from domain.product.commands import AddVariant, ArchiveProduct, RestoreProduct
-from domain.values import Dimensions, Image
+from domain.product.commands import AddVariant, ArchiveProduct, ReplaceVariants, RestoreProduct, SetPlatformOverride
+from domain.product.events import Override
+from domain.values import Dimensions, Image, Platform
 from infrastructure.platforms.connector import ExternalListing, ListedVariant, ListingStatus
 from services.consumers.pusher import Pusher
 from tests.services.consumers.stage import COMPLETE, Stage, sizes
@@ -268,6 +270,47 @@ async def test_a_picture_that_is_replaced_is_sent_in_order(stage: Stage) -> None
 
 def replace_primary(image: Image) -> Image:
     return Image(image.url, image.alt, primary=True)
+
+
+async def test_a_sku_that_is_written_otherwise_is_the_same_variant_at_the_shop(stage: Stage) -> None:
+    item = await stage.listed(variants=sizes("S", "M"))
+    override = Override(prices=(("btk-s", 250_000),))
+    await stage.command(SetPlatformOverride(platform=Platform.SHOPEE, override=override))
+    await stage.settle()
+    stage.shop.calls.clear()
+    small, medium = sizes("S", "M")
+    await stage.command(ReplaceVariants(variants=(replace(small, sku="btk-s"), medium)))
+    await stage.settle()
+    assert stage.shop.calls == []
+    await stage.receive("BTK-S", 3)
+    await stage.settle()
+    assert stage.shop.calls == ["update_stock"]
+    shown = {variant.sku: (variant.price, variant.stock) for variant in stage.shop.listings[item].variants}
+    assert shown == {"BTK-S": (250_000, 7), "BTK-M": (228_850, 4)}
+    assert await stage.told(PushRefused) == []
+
+
+async def test_an_item_that_is_there_under_the_sku_in_another_case_is_not_made_again(stage: Stage) -> None:
+    stage.shop.put(at_the_shop(ListedVariant(external_id=None, sku="btk", price=300_000, stock=1)))
+    await stage.connect()
+    await stage.create()
+    await stage.receive("BTK", 4)
+    await stage.settle()
+    assert set(stage.shop.listings) == {"900"}
+    assert (stage.shop.listings["900"].variants[0].price, stage.shop.listings["900"].variants[0].stock) == (228_850, 4)
+
+
+async def test_a_product_whose_sku_was_written_otherwise_before_it_was_listed_is_made_with_its_values(
+    stage: Stage,
+) -> None:
+    await stage.connect()
+    await stage.create(variants=sizes("S", "M"))
+    await stage.deliver()
+    await stage.command(ReplaceVariants(variants=tuple(replace(v, sku=v.sku.lower()) for v in sizes("S", "M"))))
+    await stage.receive("btk-s", 2)
+    await stage.settle()
+    (shown,) = stage.shop.listings.values()
+    assert {v.sku: (v.price, v.stock) for v in shown.variants} == {"BTK-S": (228_850, 2), "BTK-M": (228_850, 0)}
 
 
 async def test_a_turn_with_nothing_to_do_asks_for_no_other(stage: Stage) -> None:

@@ -240,3 +240,14 @@ async def test_progress_is_told_and_many_products_take_few_round_trips(shelf: Sh
     assert steps == [300, 600, 650]
     assert tally.created == 650
     assert shelf.store.reads <= 3 * 2
+
+
+async def test_a_file_in_another_case_speaks_of_the_same_skus(shelf: Shelf) -> None:
+    await shelf.load(FILE)
+    before = await shelf.product("BTK")
+    head, *rows = FILE.splitlines()
+    lower = [",".join([*(cell.lower() for cell in row.split(",")[:2]), *row.split(",")[2:]]) for row in rows]
+    await shelf.load("\n".join([head, *lower, ""]), batch=8)
+    assert set(shelf.outcomes().values()) == {"unchanged"}
+    assert await shelf.product("btk-l") == before
+    assert (await shelf.on_hand("btk-m"), await shelf.on_hand("kopi")) == (30, 11)
