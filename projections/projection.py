@@ -88,7 +88,7 @@ class Log(Struct, frozen=True, kw_only=True):
     shape: int
     categories: tuple[str, ...]
     folder: Path
-    """Where tables.sql is: besides the blocks of a view, `copy` and `append` (live) and `fill` (from the event store)."""
+    """Where tables.sql is: besides those of a view, `copy` and `append` for live facts and `fill` for a rebuild."""
 
 
 AnyView = View[Any, Any] | Log
