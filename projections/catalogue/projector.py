@@ -35,7 +35,7 @@ class CatalogueRow(Row, kw_only=True):
     """Never changes, so pages can be told apart by it."""
     updated_at: datetime
     search: str
-    """Every word by which the product can be found, in lower case; empty after a fact that changes them, until stored."""
+    """Every word by which the product can be found, in lower case; made anew before storing where a fact emptied it."""
 
 
 def _with_search(row: CatalogueRow) -> CatalogueRow:
@@ -115,7 +115,7 @@ def _variant_added(row: CatalogueRow, event: product.VariantAdded) -> None:
 
 
 def _variant_changed(row: CatalogueRow, event: product.VariantChanged) -> None:
-    row.variants = tuple(event.new if variant.sku == event.new.sku else variant for variant in row.variants)
+    row.variants = tuple(event.new if variant.sku == event.old.sku else variant for variant in row.variants)
 
 
 def _variant_removed(row: CatalogueRow, event: product.VariantRemoved) -> None:
