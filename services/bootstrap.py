@@ -49,7 +49,7 @@ from services.health import database_check, kafka_check, outbox_check, schema_ch
 from services.jobs import run_jobs
 from services.notifications import Notifications
 from services.servers import kafka_of
-from services.shops import CONNECTIONS, Shops, price_bounds
+from services.shops import CONNECTIONS, Shops, images_max, price_bounds
 from services.simulators.images import DrawnImages
 from services.usecases.connections import Connections
 from services.usecases.listings import Listings
@@ -152,6 +152,7 @@ async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str
                 Listings(store, identities),
                 SystemClock(),
                 price_bounds(),
+                images_max(),
             ),
             PublishProductState((topics.PRODUCT,), topics.PRODUCT_STATE, store, producer),
             QueuePushes((topics.LISTING, topics.CONNECTION)),

@@ -75,6 +75,11 @@ class Shops:
         return Surroundings(http=self.http, images=self.images, now=self.now)
 
 
+def images_max() -> dict[Platform, int]:
+    """How many pictures each platform takes of an item."""
+    return {platform: limits.images_max for platform, limits in CAPABILITIES.items()}
+
+
 def price_bounds() -> dict[Platform, PriceBounds]:
     """What each platform takes as prices."""
     return {

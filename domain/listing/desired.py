@@ -61,33 +61,46 @@ def desired_values(
     connection: Connection,
     *,
     bounds: PriceBounds | None = None,
+    images_max: int | None = None,
     limits: PriceGuard = UNGUARDED,
     previous: Mapping[str, int] | None = None,
 ) -> Shown:
     """Everything for one listing. `available` is pieces by SKU in the connection's warehouses; an unknown SKU has none.
 
     `previous` are the prices shown now, for guards on the size of a change. A price that cannot be made is absent from
-    the values and held; one that a guard or a bound of the platform stops is among the values and held.
+    the values and held; one that a guard or a bound of the platform stops is among the values and held. Of pictures the
+    first `images_max` are wanted, the primary one first.
     """
     prices, quotes, holds = _prices(product, connection)
     guarded = _guarded(product, quotes, limits, previous or {})
     bounded, warnings = _bounded(prices, bounds, previous)
     held = {hold.field: hold for hold in (*bounded, *guarded, *holds)}
-    values: dict[str, Value] = dict(_content(product, connection))
+    values: dict[str, Value] = dict(_content(product, connection, images_max))
     values |= {price_field(sku): price for sku, price in prices.items()}
     pieces = {sku.casefold(): quantity for sku, quantity in available.items()}
     values |= {stock_field(variant.sku): max(pieces.get(variant.sku.casefold(), 0), 0) for variant in product.sellables}
-    return Shown(values=values, holds=tuple(held.values()), warnings=(*_low_prices(quotes), *warnings), quotes=quotes)
+    left_out = images_left_out(product, images_max)
+    said = (*_low_prices(quotes), *warnings, *(() if left_out is None else (left_out,)))
+    return Shown(values=values, holds=tuple(held.values()), warnings=said, quotes=quotes)
 
 
-def _content(product: Product, connection: Connection) -> Mapping[str, Value]:
+def images_left_out(product: Product, images_max: int | None) -> Warned | None:
+    """What is to be said where a platform takes fewer pictures than the product has."""
+    given = len(product.images)
+    if images_max is None or given <= images_max:
+        return None
+    message = f"the shop takes {images_max} pictures: {given - images_max} of the product's {given} are not shown there"
+    return Warned(field=IMAGES, code="images_left_out", message=message)
+
+
+def _content(product: Product, connection: Connection, images_max: int | None) -> Mapping[str, Value]:
     override = product.override_for(connection.platform)
     values: dict[str, Value] = {
         TITLE: product.name if override.name is None else override.name,
         DESCRIPTION: (product.description or product.short_description)
         if override.description is None
         else override.description,
-        IMAGES: tuple(image.url for image in sorted(product.images, key=lambda image: not image.primary)),
+        IMAGES: tuple(image.url for image in sorted(product.images, key=lambda image: not image.primary))[:images_max],
         LISTED: product.status is ProductStatus.ACTIVE,
     }
     if product.dimensions.weight_kg is not None:

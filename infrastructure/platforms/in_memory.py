@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
+from domain.values import Image
 from infrastructure.platforms import connector as port
 from infrastructure.platforms.connector import (
     Capabilities,
@@ -161,6 +162,7 @@ class InMemoryConnector:
             variants = {variant.sku: variant.external_id for variant in self._shop.listings[present[0]].variants}
             return Created(external_id=present[0], variants=variants, found=True)
         _check_content(draft.title, draft.description)
+        _check_images(draft.images)
         _check_prices([variant.price for variant in draft.variants])
         listing = ExternalListing(
             external_id=self._shop.next_id(),
@@ -190,6 +192,8 @@ class InMemoryConnector:
     async def update_content(self, external_id: str, change: ContentChange) -> PushResult:
         self._shop.called("update_content")
         listing = self._existing(external_id)
+        if change.images is not None:
+            _check_images(change.images)
         new: dict[str, str | tuple[str, ...] | Decimal] = {}
         if change.title is not None:
             new[port.TITLE] = change.title
@@ -292,6 +296,11 @@ def _check_content(title: str, description: str) -> None:
         raise _failure(ErrorClass.VALID, "title_length", "title_refused")
     if not CAPABILITIES.description_min <= len(description) <= CAPABILITIES.description_max:
         raise _failure(ErrorClass.VALID, "description_length", "description_refused")
+
+
+def _check_images(images: tuple[Image, ...]) -> None:
+    if not 1 <= len(images) <= CAPABILITIES.images_max:
+        raise _failure(ErrorClass.VALID, "image_count", "image_refused")
 
 
 def _check_prices(prices: list[int], *, spread_only: bool = False) -> None:

@@ -28,6 +28,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     held: str | None
     refused: str | None
     conflict_id: str | None
+    note: str | None
+    """What somebody should know of the value, though nothing is in its way."""
 
 
 class ListingSummary(Struct, frozen=True, kw_only=True):
@@ -130,8 +132,9 @@ def listing_summary(row: ListingRow) -> ListingSummary:
     return ListingSummary(**_shared(row))
 
 
-def listing_view(row: ListingRow, position: int, lag: int) -> ListingView:
-    fields = {name: _shown(field) for name, field in sorted(row.fields.items())}
+def listing_view(row: ListingRow, position: int, lag: int, notes: Mapping[str, str]) -> ListingView:
+    """`notes` by field."""
+    fields = {name: _shown(field, notes.get(name)) for name, field in sorted(row.fields.items())}
     return ListingView(**_shared(row), fields=fields, position=position, lag=lag)
 
 
@@ -149,7 +152,7 @@ def _shared(row: ListingRow) -> Mapping[str, Any]:
     return {"id": row.listing_id, **same}
 
 
-def _shown(field: FieldState) -> Shown:
+def _shown(field: FieldState, note: str | None) -> Shown:
     return Shown(
         desired=None if field.desired is None else field.desired.value,
         shop=None if field.shadow is None else field.shadow.value,
@@ -159,4 +162,5 @@ def _shown(field: FieldState) -> Shown:
         held=None if field.held is None else field.held.reason,
         refused=None if field.refused is None else field.refused.message,
         conflict_id=None if field.conflict is None else field.conflict.conflict_id,
+        note=note,
     )

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from domain.listing.commands import Choice, DropOverride, ResolveConflict
 from domain.listing.decider import NoSuchListing
+from domain.listing.desired import images_left_out
 from domain.listing.events import Value
 from domain.listing.status import Status
 from domain.values import Platform
@@ -29,6 +30,7 @@ from services.api.listing_models import (
 )
 from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Problem
+from services.shops import images_max
 
 LISTINGS: Final = "/api/v2/listings"
 CONFLICTS: Final = "/api/v2/sync/conflicts"
@@ -99,7 +101,10 @@ async def get_listing(call: Call, query: Awaited) -> Answer:
     if row is None:
         raise NoSuchListing(f"there is no listing {call.path('listing_id')}")
     headers = {"etag": etag(row.version), **headers_of(freshness)}
-    return Answer(listing_view(row, freshness.position, freshness.lag), headers=headers)
+    _, product = await call.app.products.get(call.org_id, row.product_id)
+    left_out = images_left_out(product, images_max().get(row.platform))
+    notes = {} if left_out is None else {left_out.field: left_out.message}
+    return Answer(listing_view(row, freshness.position, freshness.lag, notes), headers=headers)
 
 
 class ConflictQuery(Awaited, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -41,7 +41,7 @@ def draft(listing: Listing, product: Product, connection: Connection, capabiliti
         description=str(listing.field(DESCRIPTION).target),
         category_id=category,
         weight_kg=kilograms(listing.field(WEIGHT).target),
-        images=pictures(listing.field(IMAGES).target)[: capabilities.images_max],
+        images=pictures(listing.field(IMAGES).target),
         variants=tuple(
             DraftVariant(
                 sku=variant.sku,

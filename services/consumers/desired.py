@@ -11,13 +11,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
+import structlog
 from psycopg import AsyncConnection
 
 from domain import events as wire
 from domain.connection.events import CategoriesChanged, ConnectionOpened, PricingRuleChanged
 from domain.connection.state import Connection
 from domain.listing.commands import ReleaseHold
-from domain.listing.fields import LISTED
+from domain.listing.desired import Shown
+from domain.listing.events import DesiredChanged, ListingEvent
+from domain.listing.fields import IMAGES, LISTED
 from domain.listing.state import Listing, ListingState
 from domain.messages import CommandContext, RecordedEvent
 from domain.policies.price_checks import PriceBounds
@@ -36,6 +39,8 @@ PAGE: Final = 200
 """Products read at once."""
 AT_ONCE: Final = 64
 """Listings commanded at once; they share statements."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class DeriveDesired:
@@ -56,6 +61,7 @@ class DeriveDesired:
         listings: Listings,
         clock: Clock,
         bounds: Mapping[Platform, PriceBounds],
+        images_max: Mapping[Platform, int],
     ) -> None:
         self.topics = topics
         self._store = store
@@ -64,6 +70,7 @@ class DeriveDesired:
         self._listings = listings
         self._clock = clock
         self._bounds = bounds
+        self._images_max = images_max
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:  # noqa: ARG002  # the offsets alone are stored
@@ -143,12 +150,27 @@ class DeriveDesired:
             occurred_at=cause.occurred_at,
         )
         async with self._room:
-            done, _ = await self._listings.set_desired(
-                context, product, available, shop, cause=cause.type, bounds=self._bounds.get(shop.platform)
+            done, derived = await self._listings.set_desired(
+                context,
+                product,
+                available,
+                shop,
+                cause=cause.type,
+                bounds=self._bounds.get(shop.platform),
+                images_max=self._images_max.get(shop.platform),
             )
+            _tell_of_images(listing_id(shop.connection_id, product.product_id), done.events, derived)
             if _lacked_category(done.state) and shop.category_for(product.category) is not None:
                 release = ReleaseHold(reason="a category is known now", fields=(LISTED,))
                 await self._listings.handle(context, listing_id(shop.connection_id, product.product_id), release)
+
+
+def _tell_of_images(listing: str, told: Iterable[ListingEvent], shown: Shown) -> None:
+    """Once for each set of pictures, not whenever something else of the listing moves."""
+    moved = {change.field for event in told if isinstance(event, DesiredChanged) for change in event.changes}
+    for warned in shown.warnings:
+        if warned.field == IMAGES and IMAGES in moved:
+            log.warning(warned.code, listing_id=listing, reason=warned.message)
 
 
 def _lacked_category(listing: ListingState) -> bool:

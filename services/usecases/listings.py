@@ -81,11 +81,12 @@ class Listings:
         *,
         cause: str,
         bounds: PriceBounds | None = None,
+        images_max: int | None = None,
     ) -> tuple[Done[ListingState, ListingEvent], Shown]:
         """Open the product's listing in a shop if need be, and say what it shall show. `available` is pieces by SKU."""
         identity = await self.open(context, connection, product.product_id)
         product = await self._as_listed(context.org_id, identity, product)
-        shown = desired_values(product, available, connection, bounds=bounds)
+        shown = desired_values(product, available, connection, bounds=bounds, images_max=images_max)
         command = SetDesired(
             values=shown.values,
             cause=cause,

@@ -147,5 +147,18 @@ def test_too_wide_a_spread_between_variants_holds_all_of_them() -> None:
     assert {hold.field for hold in shown.holds} == {"price:A-1", "price:A-8"}
 
 
+def test_a_shop_that_takes_fewer_pictures_shows_the_first_of_them_and_it_is_said() -> None:
+    addresses = [f"https://images.example/{number}.jpg" for number in range(12)]
+    pictures = tuple(Image(address, primary=address == addresses[10]) for address in addresses)
+    shown = desired_values(replace(BATIK, images=pictures), {}, shop(Platform.SHOPEE), images_max=9)
+    assert shown.values["images"] == (addresses[10], *addresses[:8])
+    assert [(warned.field, warned.code, warned.message) for warned in shown.warnings] == [
+        ("images", "images_left_out", "the shop takes 9 pictures: 3 of the product's 12 are not shown there")
+    ]
+    nine = desired_values(replace(BATIK, images=pictures[:9]), {}, shop(Platform.SHOPEE), images_max=9)
+    assert (len(nine.values["images"]), nine.warnings) == (9, ())  # type: ignore[arg-type]  # pictures are several
+    assert len(desired_values(replace(BATIK, images=pictures), {}, shop(Platform.SHOPEE)).values["images"]) == 12  # type: ignore[arg-type]  # likewise
+
+
 def test_every_platform_has_a_rule_to_start_with() -> None:
     assert {platform: shop(platform).pricing_rule for platform in Platform} == {p: default_rule(p) for p in Platform}

@@ -63,6 +63,23 @@ async def test_a_listing_tells_field_by_field_how_it_stands(api: httpx.AsyncClie
     assert (unknown.status_code, unknown.json()["code"]) == (404, "listing_unknown")
 
 
+async def test_a_listing_tells_that_the_shop_takes_fewer_pictures_than_the_product_has(
+    api: httpx.AsyncClient, app: App, listing: str, project: Project
+) -> None:
+    images = [{"url": f"https://images.example/{number}.jpg"} for number in range(12)]
+    product = listing.partition(".")[2]
+    assert (await api.patch(f"/api/v2/products/{product}", json={"images": images})).status_code == 200
+    context = CommandContext(org_id=ORG, actor="tests", now=app.clock.now(), correlation_id=uuid4())
+    _, connection = await app.connections.get(ORG, SHOP)
+    _, state = await app.products.get(ORG, product)
+    await app.listings.set_desired(context, state, {}, connection, cause="tests", images_max=9)
+    await project()
+    fields = (await api.get(f"/api/v2/listings/{listing}")).json()["fields"]
+    assert fields["images"]["desired"] == [image["url"] for image in images[:9]]
+    assert fields["images"]["note"] == "the shop takes 9 pictures: 3 of the product's 12 are not shown there"
+    assert fields["title"]["note"] is None
+
+
 async def test_a_conflict_is_listed_and_decided(api: httpx.AsyncClient, listing: str, project: Project) -> None:
     conflicts = (await api.get("/api/v2/sync/conflicts")).json()["items"]
     assert [(one["ours"], one["theirs"], one["listing_id"]) for one in conflicts] == [(110_000, 90_000, listing)]

@@ -34,7 +34,7 @@ from services.consumers.lane_keeper import end
 from services.consumers.push_queue import QueuePushes
 from services.consumers.pusher import Pusher, Turn
 from services.consumers.watch import Watch
-from services.shops import price_bounds
+from services.shops import images_max, price_bounds
 from services.usecases.connections import Connections
 from services.usecases.listings import Listings
 from services.usecases.products import Products
@@ -95,7 +95,7 @@ class Stage:
 
     def deriving(self, listings: Listings) -> DeriveDesired:
         derived_from = (topics.PRODUCT, topics.STOCK, topics.CONNECTION)
-        return DeriveDesired(derived_from, self.store, self.pool, listings, self.clock, price_bounds())
+        return DeriveDesired(derived_from, self.store, self.pool, listings, self.clock, price_bounds(), images_max())
 
     # -- what people do
 

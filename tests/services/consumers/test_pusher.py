@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from domain.connection.commands import PauseConnection, ResumeConnection
@@ -266,6 +267,35 @@ async def test_a_picture_that_is_replaced_is_sent_in_order(stage: Stage) -> None
     await stage.change(images=(first, replace_primary(second)))
     await stage.settle()
     assert stage.shop.listings[item].images == ("https://images.example/8.jpg", "https://images.example/7.jpg")
+
+
+async def test_of_more_pictures_than_the_shop_takes_the_same_are_sent_at_first_and_later_and_it_is_told(
+    stage: Stage,
+) -> None:
+    many = tuple(Image(f"https://images.example/{number}.jpg", primary=number == 11) for number in range(12))
+    await stage.connect()
+    await stage.create(images=many)
+    await stage.receive("BTK", 4)
+    with structlog.testing.capture_logs() as logs:
+        await stage.settle()
+    (item,) = stage.shop.listings
+    first = ("https://images.example/11.jpg", *(image.url for image in many[:8]))
+    assert stage.shop.listings[item].images == first
+    field = (await stage.listing()).field("images")
+    assert field.confirmed is not None
+    assert (field.confirmed.value, field.agrees) == (first, True)
+    assert [log["reason"] for log in logs if log["event"] == "images_left_out"] == [
+        "the shop takes 9 pictures: 3 of the product's 12 are not shown there"
+    ]
+    stage.shop.calls.clear()
+    await stage.change(images=(*many, Image("https://images.example/one-more.jpg")))
+    await stage.settle()
+    assert stage.shop.calls == []
+    await stage.change(images=many[1:])
+    await stage.settle()
+    assert stage.shop.listings[item].images == ("https://images.example/11.jpg", *(image.url for image in many[1:9]))
+    assert await stage.told(PushRefused) == []
+    assert (await stage.listing()).field("images").agrees
 
 
 def replace_primary(image: Image) -> Image:
