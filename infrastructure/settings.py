@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
+import psycopg
 from msgspec import Meta, Struct
+from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import SyncStoreError
 
@@ -142,6 +144,13 @@ def _check_pairs(settings: Settings) -> None:
         raise WrongSettings(
             f"{missing} is missing: set both to use servers of your own, or neither for the local stack"
         )
+    try:
+        conninfo_to_dict(settings.database_url or "")
+    except psycopg.ProgrammingError:
+        raise WrongSettings(  # without the driver's words, which may repeat the password
+            "SYNCSTORE_DATABASE_URL is not an address of PostgreSQL, "
+            "like postgresql://user:password@host:5432/database (special characters in %XX form)"
+        ) from None
     if settings.kafka_security_protocol.startswith("SASL") and not (
         settings.kafka_sasl_mechanism and settings.kafka_sasl_username and settings.kafka_sasl_password
     ):

@@ -3,7 +3,9 @@
 SyncStoreError
 └── DatabaseError
     ├── DatabaseUnavailable     cannot be reached, is starting or shutting down; the same call may succeed later
-    └── MigrationRefused        the schema cannot be brought to this version
+    ├── MigrationRefused        the schema cannot be brought to this version
+    ├── NotMigrated             the schema is missing, or an older one
+    └── RoleDenied              the user may not work as the roles of SyncStore
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ _UNAVAILABLE: Final = ("08", "53", "57P", "58")
 """SQLSTATE classes: connection lost, no resources, shutting down or starting, system error. The driver's class for
 these also holds deadlocks and time-outs, which are answers of a server that is there.
 """
+
+
+class NotMigrated(DatabaseError):
+    """The message names the command that brings the schema."""
+
+
+class RoleDenied(DatabaseError):
+    """The message says what to grant."""
 
 
 @contextmanager

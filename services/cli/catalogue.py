@@ -14,7 +14,7 @@ from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.settings import Settings
 from services.catalogue_import import import_path, shown
-from services.cli.process import ask, ready
+from services.cli.process import ask, ready_database
 from services.usecases.import_stock import ImportPlan, StockMode
 from services.usecases.imports import Tally
 
@@ -35,7 +35,7 @@ from services.usecases.imports import Tally
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on standard output.")
 def import_(file: Path, org_id: str, warehouse: str, stock_mode: str, preview: bool, as_json: bool) -> None:
     """Read a CSV file row by row into the catalogue; each rejected row is named with its reason."""
-    settings = ready()
+    settings = ready_database()
     plan = ImportPlan(warehouse=warehouse, stock_mode=StockMode(stock_mode), preview=preview)
     tally: Tally = ask(_import(settings, file, org_id, plan))
     if as_json:

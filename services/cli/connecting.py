@@ -14,7 +14,7 @@ from infrastructure.platforms.registry import Access
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.settings import Settings
 from services.bootstrap import open_shops
-from services.cli.process import ask, ready
+from services.cli.process import ask, ready_database
 from services.usecases.connections import Connections
 
 
@@ -68,7 +68,7 @@ def shopee(
         categories=tuple((ours, theirs) for ours, _, theirs in (given.rpartition("=") for given in categories)),
     )
     try:
-        ask(_connect(ready(), org_id, command, access, code=code, push_key=push_key))
+        ask(_connect(ready_database(), org_id, command, access, code=code, push_key=push_key))
     except PlatformCallFailed as failed:
         error = failed.error
         raise click.ClickException(f"Shopee refuses: {error.code}: {error.message}") from failed

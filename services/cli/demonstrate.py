@@ -13,8 +13,8 @@ from domain.errors import SyncStoreError
 from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.local_stack.stack import LocalStack
 from infrastructure.security.local_key import local_key
-from infrastructure.settings import Settings, read_settings
-from services.cli.process import started
+from infrastructure.settings import Settings
+from services.cli.process import configured, started
 from services.demo.run import run_demo
 
 CATALOGUE = Path(__file__).parents[2] / "deploy" / "demo" / "catalogue.csv"
@@ -39,7 +39,7 @@ def demo(check: bool, catalogue: Path) -> None:
 
 def _checked(catalogue: Path) -> int:
     """On a stack of its own, deleted before and after; only the jars are shared."""
-    base = read_settings()
+    base = configured()
     if not base.uses_local_stack:
         raise click.ClickException("--check starts a local stack of its own; unset SYNCSTORE_DATABASE_URL for it")
     folder = base.folder / "check"

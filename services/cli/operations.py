@@ -10,9 +10,9 @@ from infrastructure.postgres.migrate import migrate as apply_migrations
 from infrastructure.postgres.pool import APP, WORKER, open_pool
 from infrastructure.security.api_keys import ApiKeys, Scope
 from infrastructure.security.local_key import new_key
-from infrastructure.settings import Settings, read_settings
+from infrastructure.settings import Settings
 from services import bootstrap
-from services.cli.process import ask, ready
+from services.cli.process import ask, configured, ready, ready_database
 from services.servers import kafka_of
 
 
@@ -66,7 +66,7 @@ def create_key(org_id: str, name: str, scopes: str) -> None:
         async with open_pool(url, role=APP, name="syncstore-keys") as pool:
             return await ApiKeys(pool).issue(org_id, name, [known[scope] for scope in asked])
 
-    click.echo(ask(issue(_url(ready()))))
+    click.echo(ask(issue(_url(ready_database()))))
 
 
 @keys.command("list")
@@ -78,7 +78,7 @@ def list_keys(org_id: str) -> None:
         async with open_pool(url, role=APP, name="syncstore-keys") as pool:
             return [str(summary) for summary in await ApiKeys(pool).summaries(org_id)]
 
-    for line in ask(summaries(_url(ready()))):
+    for line in ask(summaries(_url(ready_database()))):
         click.echo(line)
 
 
@@ -92,7 +92,7 @@ def revoke_key(org_id: str, key_id: str) -> None:
         async with open_pool(url, role=APP, name="syncstore-keys") as pool:
             return await ApiKeys(pool).revoke(org_id, key_id)
 
-    if not ask(revoke(_url(ready()))):
+    if not ask(revoke(_url(ready_database()))):
         raise click.ClickException(f"{org_id} has no key {key_id} in force; see: syncstore keys list --org {org_id}")
     click.echo(f"{key_id} is revoked")
 
@@ -108,7 +108,7 @@ def new_encryption_key(name: str) -> None:
 @click.option("--url", default=None, help="Of the API; default: where SYNCSTORE_API_HOST and _PORT say.")
 def health(url: str | None) -> None:
     """Ask the API of this machine whether it can do its work; the exit code is 0 when it can."""
-    settings = read_settings()
+    settings = configured()
     host = "127.0.0.1" if settings.api_host in ("0.0.0.0", "::") else settings.api_host  # noqa: S104  # only compared
     address = url or f"http://{host}:{settings.api_port}"
     try:
@@ -133,7 +133,7 @@ def parked() -> None:
         async with open_pool(url, role=WORKER, name="syncstore-consumers") as pool:
             return [str(key) for key in await parking.list_parked(pool)]
 
-    lines = ask(waiting(_url(ready())))
+    lines = ask(waiting(_url(ready_database())))
     for line in lines:
         click.echo(line)
     if not lines:
@@ -145,7 +145,7 @@ def parked() -> None:
 @click.argument("key")
 def release(consumer: str, key: str) -> None:
     """Apply a key's parked records in order; later ones then flow again."""
-    settings = ready()
+    settings = ready_database()
 
     async def released() -> int:
         async with (
@@ -172,4 +172,4 @@ def drop(consumer: str, key: str, reason: str, by: str) -> None:
         async with open_pool(url, role=WORKER, name="syncstore-consumers") as pool:
             return await parking.drop(pool, consumer, key, because=reason, by=by)
 
-    click.echo(f"{ask(given_up(_url(ready())))} records dropped")
+    click.echo(f"{ask(given_up(_url(ready_database())))} records dropped")

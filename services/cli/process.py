@@ -7,9 +7,10 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import click
+import psycopg
 import structlog
 import uvloop
 from prometheus_client import start_http_server
@@ -18,30 +19,70 @@ from domain.errors import Refusal, SyncStoreError
 from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.observability.logs import configure_logs
 from infrastructure.postgres.errors import translated
-from infrastructure.settings import Settings, WrongSettings, read_settings
+from infrastructure.postgres.reach import check_database
+from infrastructure.settings import Settings, read_settings
 from services.servers import servers_for, with_servers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Part = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
+_OTHER_SCHEMA: Final = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidSchemaName,
+)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What whoever gave the command can mend ends the process with a line about it, and no traceback."""
+    try:
+        with translated():
+            yield
+    except Refusal as refusal:
+        raise click.ClickException(f"{refusal}. {refusal.remedy}".rstrip()) from refusal
+    except (SyncStoreError, LocalStackError) as error:
+        raise click.ClickException(str(error)) from error
+    except _OTHER_SCHEMA as error:
+        raise click.ClickException(
+            f"the database has another schema than this version needs ({error.diag.message_primary}); "
+            "run: syncstore migrate"
+        ) from error
+    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+        raise click.ClickException(f"PostgreSQL refuses: {error.diag.message_primary or error}") from error
+    except OSError as error:
+        if error.filename is None:  # not about a file: a mistake of ours
+            raise
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+def configured() -> Settings:
+    """Settings, or the end of the process with a message."""
+    with told():
+        return read_settings()
+
 
 def ready(report: Callable[[str], None] = lambda line: click.echo(line, err=True)) -> Settings:
     """Settings with servers that answer, or the end of the process with a message."""
-    try:
+    with told():
         return with_servers(read_settings(), report)
-    except (WrongSettings, LocalStackError) as error:
-        raise click.ClickException(str(error)) from error
+
+
+def ready_database() -> Settings:
+    """As `ready`, with a database that was migrated."""
+    settings = ready()
+    assert settings.database_url is not None
+    ask(check_database(settings.database_url))
+    return settings
 
 
 @contextmanager
 def started() -> Iterator[Settings]:
     """As `ready`; what was started for it is stopped in the end."""
-    try:
-        with servers_for(read_settings(), click.echo) as settings:
-            yield settings
-    except (SyncStoreError, LocalStackError) as error:
-        raise click.ClickException(str(error)) from error
+    with told(), servers_for(read_settings(), click.echo) as settings:
+        yield settings
 
 
 def run_part(name: str, part: Part) -> None:
@@ -80,9 +121,5 @@ def ask(question: Awaitable[Any]) -> Any:
     async def asked() -> Any:
         return await question
 
-    try:
+    with told():
         return uvloop.run(asked())
-    except Refusal as refusal:
-        raise click.ClickException(f"{refusal}. {refusal.remedy}".rstrip()) from refusal
-    except SyncStoreError as error:
-        raise click.ClickException(str(error)) from error

@@ -17,7 +17,7 @@ from infrastructure.outbox.published import Selection
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from relay.republish import republish as run_republication
 from services import bootstrap
-from services.cli.process import ask, ready, run_part
+from services.cli.process import ask, ready_database, run_part
 from services.servers import kafka_of
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def relay(context: click.Context) -> None:
 
 
 def _with_pool(question: Callable[[Pool], Awaitable[T]]) -> T:
-    settings = ready()
+    settings = ready_database()
     assert settings.database_url is not None
     url = settings.database_url
 
@@ -107,7 +107,7 @@ def republish(from_position: int | None, since: datetime | None, key: str | None
         key=key,
         categories=tuple(category for category, topic in BY_CATEGORY.items() if topic in topics) or None,
     )
-    kafka = kafka_of(ready())
+    kafka = kafka_of(ready_database())
     columns = (TextColumn("events"), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("events", total=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from infrastructure.observability.logs import configure_logs
-from infrastructure.settings import read_settings
+from services.cli.process import configured
 from services.simulators.shopee.config import SimulatorConfig
 from services.simulators.shopee.server import serve
 
@@ -25,7 +25,7 @@ def simulate() -> None:
 @click.option("--rate", type=int, help="Calls a second that it takes; without, any number.")
 def shopee(port: int, callback_url: str | None, snapshot: Path | None, rate: int | None) -> None:
     """A Shopee with one shop and a seller page."""
-    settings = read_settings()
+    settings = configured()
     configure_logs(level=settings.log_level, form=settings.log_format, part="shopee")
     config = SimulatorConfig(callback_url=callback_url, snapshot=snapshot, rate_per_second=rate)
     asyncio.run(serve(config, port=port))

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from infrastructure.postgres.pool import WORKER
 from infrastructure.settings import Settings
 from projections.fill import Source
-from services.cli.process import ask, ready
+from services.cli.process import ask, ready_database
 from services.servers import kafka_of
 from services.verification.findings import Report
 from services.verification.verify import verify as run_verification
@@ -23,7 +23,7 @@ def verify(as_json: bool) -> None:
 
     The exit code is 0 when nothing is missing, out of order, altered or done twice, else 1.
     """
-    report: Report = ask(_verify(ready()))
+    report: Report = ask(_verify(ready_database()))
     click.echo(msgspec.json.format(msgspec.json.encode(report)) if as_json else told(report))
     if not report.is_sound:
         raise SystemExit(1)

@@ -14,7 +14,7 @@ from projections import verify as verification
 from projections.fill import Source
 from projections.projection import AnyView
 from projections.registry import VIEWS
-from services.cli.process import ask, ready
+from services.cli.process import ask, ready_database
 from services.servers import kafka_of
 
 
@@ -38,7 +38,7 @@ def _source(settings: Settings) -> Source:
 @projections.command("list")
 def list_() -> None:
     """Each view's generations, size and state."""
-    settings = ready()
+    settings = ready_database()
 
     async def found() -> list[overview.ViewStatus]:
         async with open_pool(_source(settings).url, role=WORKER, name="syncstore-projections") as pool:
@@ -58,7 +58,7 @@ def list_() -> None:
 @click.option("--accept-difference", is_flag=True, help="Switch although the live view says something else.")
 def rebuild(name: str, processes: int, accept_difference: bool) -> None:
     """Make a view anew beside the live one, compare, and switch; start it again if it was interrupted."""
-    view, settings = _view(name), ready()
+    view, settings = _view(name), ready_database()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[speed]}"))
 
     async def made(bar: Progress) -> rebuilding.Rebuilt:
@@ -98,7 +98,7 @@ def rebuild(name: str, processes: int, accept_difference: bool) -> None:
 @click.argument("name")
 def verify(name: str) -> None:
     """Compare a view with a fold of the event store, row by row."""
-    view, settings = _view(name), ready()
+    view, settings = _view(name), ready_database()
     result: verification.Verification = ask(verification.verify(view, _source(settings)))
     click.echo(
         f"{name}: {result.live_rows} rows, {result.true_rows} by the events, {result.behind} under way, "

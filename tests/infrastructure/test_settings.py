@@ -36,6 +36,8 @@ def test_own_servers_are_used_when_both_are_named() -> None:
         ({"SYNCSTORE_DATABSE_URL": "x"}, "did you mean SYNCSTORE_DATABASE_URL?"),
         ({"SYNCSTORE_KAFKA_BOOTSTRAP": ""}, "SYNCSTORE_KAFKA_BOOTSTRAP is missing"),
         ({"SYNCSTORE_DATABASE_URL": ""}, "SYNCSTORE_DATABASE_URL is missing"),
+        ({"SYNCSTORE_DATABASE_URL": f"postgres:sari:{KEY}@db"}, "SYNCSTORE_DATABASE_URL is not an address"),
+        ({"SYNCSTORE_DATABASE_URL": f"postgresql://sari:%zz{KEY}@db/x"}, "SYNCSTORE_DATABASE_URL is not an address"),
         ({"SYNCSTORE_ENCRYPTION_KEYS": ""}, "SYNCSTORE_ENCRYPTION_KEYS is missing"),
         ({"SYNCSTORE_ENCRYPTION_KEYS": "first:short"}, "SYNCSTORE_ENCRYPTION_KEYS must be"),
         ({"SYNCSTORE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "SYNCSTORE_KAFKA_SASL_MECHANISM"),

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli.main import main
+from tests.plugins.postgres import named
 
 KEY = base64.b64encode(bytes(32)).decode()
 NOWHERE = "127.0.0.1:1"
@@ -170,3 +171,63 @@ def test_verifying_tells_when_kafka_is_away(environment: dict[str, str | None]) 
     told = syncstore(environment, "verify")
     assert told.exit_code == 1
     assert f"Kafka at {NOWHERE} does not answer" in told.stderr
+
+
+QUESTIONS = [
+    "keys create --org toko --name kasir --scopes products:read",
+    "keys list --org toko",
+    "keys revoke --org toko 1234",
+    "relay status",
+    "relay parked",
+    "relay release key",
+    "relay drop key --reason x",
+    "relay republish --from-position 0",
+    "consumers parked",
+    "consumers release project key",
+    "consumers drop project key --reason x",
+    "projections list",
+    "projections rebuild catalogue",
+    "projections verify catalogue",
+    "verify",
+    f"import {Path(__file__)}",
+    "connect shopee --org toko --id SHP --label x --shop-id 1 --partner-id 1 --partner-key x --code x --host http://127.0.0.1:1",
+]
+
+
+@pytest.mark.parametrize("words", QUESTIONS)
+def test_each_question_tells_in_a_line_that_postgresql_is_away(environment: dict[str, str | None], words: str) -> None:
+    url = "postgresql://nobody:rahasia@127.0.0.1:1/none"
+    told = syncstore(environment | {"SYNCSTORE_DATABASE_URL": url}, *words.split())
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Error: PostgreSQL at 127.0.0.1:1/none cannot be reached; is it running, ")
+    assert told.stderr.count("\n") == 1
+    assert "rahasia" not in told.output
+
+
+@pytest.mark.parametrize("words", QUESTIONS)
+def test_each_question_tells_in_a_line_that_the_database_was_not_migrated(
+    environment: dict[str, str | None], postgres_url: str, words: str
+) -> None:
+    told = syncstore(environment | {"SYNCSTORE_DATABASE_URL": named(postgres_url, "template1")}, *words.split())
+    assert told.exit_code == 1
+    assert "has no schema of SyncStore yet; run: syncstore migrate\n" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_schema_of_another_version_is_told_with_the_command_that_brings_ours(
+    environment: dict[str, str | None],
+) -> None:
+    url = environment["SYNCSTORE_DATABASE_URL"]
+    assert url is not None
+    with psycopg.connect(url) as connection:
+        connection.execute("drop table consumer_parked")
+    told = syncstore(environment, "consumers", "parked")
+    assert told.exit_code == 1
+    assert 'relation "consumer_parked" does not exist' in told.stderr
+    assert "run: syncstore migrate" in told.stderr
+
+
+def test_health_names_a_wrong_setting(environment: dict[str, str | None]) -> None:
+    told = syncstore(environment | {"SYNCSTORE_API_PROT": "1"}, "health")
+    assert told.exit_code == 1
+    assert "did you mean SYNCSTORE_API_PORT?" in told.stderr
