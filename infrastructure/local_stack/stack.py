@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from infrastructure.local_stack.errors import LocalStackError, ServerDiedError
+from infrastructure.local_stack.errors import LocalStackError, ServerDiedError, files_translated
 from infrastructure.local_stack.kafka import KafkaServer
 from infrastructure.local_stack.ports import choose_free, describe_holder, is_free
 from infrastructure.local_stack.postgres import PostgresServer
@@ -79,6 +79,7 @@ class LocalStack:
         self._kafka = KafkaServer(self._folder / Part.KAFKA, jars=jars, java_home=java_home, report=report)
         self._servers: dict[Part, Server] = {Part.POSTGRES: self._postgres, Part.KAFKA: self._kafka}
 
+    @files_translated()
     def up(self, parts: Iterable[Part] = tuple(Part)) -> StackAddress:
         """Start what is not running; answers when it serves clients. If one part fails, the other keeps running."""
         make_folder(self._folder)
@@ -90,12 +91,14 @@ class LocalStack:
                 database_url=self._postgres.address(state.ports), kafka_bootstrap=self._kafka.address(state.ports)
             )
 
+    @files_translated()
     def down(self) -> None:
         """Stop what the stack of this folder started, and nothing else."""
         if self._folder.exists():
             with exclusive(self._lock_file, self._report):
                 self._stop_all(self._load())
 
+    @files_translated()
     def reset(self) -> None:
         """Stop the servers and delete their data; jars and ports are kept."""
         if self._folder.exists():
@@ -106,6 +109,7 @@ class LocalStack:
                         self._report(f"deleting the data of {server.title}")
                         _delete(server.folder)
 
+    @files_translated()
     def status(self) -> StackStatus:
         state = self._load()
         return StackStatus(postgres=self._status(Part.POSTGRES, state), kafka=self._status(Part.KAFKA, state))

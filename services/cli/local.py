@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from infrastructure.local_stack.stack import LocalStack, PartStatus
-from infrastructure.settings import read_settings
+from infrastructure.postgres.reach import place_of
+from services.cli.process import configured, told
 
 
 def _stack() -> LocalStack:
-    return LocalStack(read_settings().folder, report=click.echo)
+    return LocalStack(configured().folder, report=click.echo)
 
 
 @click.group()
@@ -20,7 +21,17 @@ def local() -> None:
 @local.command()
 def up() -> None:
     """Start what is not running and print the addresses."""
-    address = _stack().up()
+    settings = configured()
+    if not settings.uses_local_stack:
+        assert settings.database_url is not None
+        click.echo(
+            "nothing is started: SYNCSTORE_DATABASE_URL and SYNCSTORE_KAFKA_BOOTSTRAP name servers, which are used"
+        )
+        click.echo(f"PostgreSQL  {place_of(settings.database_url)}")
+        click.echo(f"Kafka       {settings.kafka_bootstrap}")
+        return
+    with told():
+        address = _stack().up()
     click.echo(f"PostgreSQL  {address.database_url}")
     click.echo(f"Kafka       {address.kafka_bootstrap}")
 
@@ -28,13 +39,15 @@ def up() -> None:
 @local.command()
 def down() -> None:
     """Stop what this folder's stack has started, and nothing else. The data stays."""
-    _stack().down()
+    with told():
+        _stack().down()
 
 
 @local.command()
 def status() -> None:
     """Show what runs, where, and how much space the data takes."""
-    found = _stack().status()
+    with told():
+        found = _stack().status()
     for name, part in (("PostgreSQL", found.postgres), ("Kafka", found.kafka)):
         click.echo(_line(name, part))
 
@@ -43,9 +56,11 @@ def status() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(yes: bool) -> None:
     """Stop both and delete their data. Fetched jars are kept."""
+    stack = _stack()
     if not yes:
         click.confirm("Delete all local data of SyncStore?", abort=True)
-    _stack().reset()
+    with told():
+        stack.reset()
 
 
 def _line(name: str, part: PartStatus) -> str:
