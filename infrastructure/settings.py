@@ -75,6 +75,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
     pictures: Literal["web", "drawn"] = "web"
     """"drawn" makes a plain picture for each address instead of fetching it: for simulated shops."""
 
+    supervised: bool = False
+    """Set by `syncstore up` for its parts: they end when their standard input does, for it holds the other end."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

@@ -1,6 +1,7 @@
 """Several processes in one terminal: start them, show their lines, restart what dies, stop all cleanly.
 
-Each part is the same command that production runs on its own.
+Each part is the same command that production runs on its own. It ends with the supervisor, even a killed one: its standard
+input is a pipe that the supervisor holds open, see `services.supervised`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Supervisor:
         self._say = say
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
+        self._lifeline = -1
 
     @property
     def pids(self) -> dict[str, int]:
@@ -56,12 +58,17 @@ class Supervisor:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep every part running until `stop`, then stop them in reverse order of their start."""
-        keepers = [asyncio.create_task(self._keep(part)) for part in self._parts]
-        await stop.wait()
-        self._stopping.set()
-        for part in reversed(self._parts):
-            await self._end(part.name)
-        await asyncio.gather(*keepers)
+        self._lifeline, held = os.pipe()
+        try:
+            keepers = [asyncio.create_task(self._keep(part)) for part in self._parts]
+            await stop.wait()
+            self._stopping.set()
+            for part in reversed(self._parts):
+                await self._end(part.name)
+            await asyncio.gather(*keepers)
+        finally:
+            os.close(held)
+            os.close(self._lifeline)
 
     async def _keep(self, part: Part) -> None:
         delay = 0.5
@@ -70,8 +77,8 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 *part.arguments,
-                env={**self._environment, **part.environment},
-                stdin=asyncio.subprocess.DEVNULL,
+                env={**self._environment, **part.environment, "SYNCSTORE_SUPERVISED": "true"},
+                stdin=self._lifeline,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 preexec_fn=partial(os.nice, part.niceness),

@@ -22,6 +22,7 @@ from infrastructure.postgres.errors import translated
 from infrastructure.postgres.reach import check_database
 from infrastructure.settings import Settings, read_settings
 from services.servers import servers_for, with_servers
+from services.supervised import end_with_supervisor
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -89,6 +90,8 @@ def run_part(name: str, part: Part) -> None:
     """Until SIGTERM or SIGINT; the exit code tells a supervisor whether it went well."""
     settings = ready()
     configure_logs(level=settings.log_level, form=settings.log_format, part=name)
+    if settings.supervised:
+        end_with_supervisor()
     if settings.metrics_port:
         try:
             start_http_server(settings.metrics_port, addr="127.0.0.1")

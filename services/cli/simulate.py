@@ -11,6 +11,7 @@ from infrastructure.observability.logs import configure_logs
 from services.cli.process import configured
 from services.simulators.shopee.config import SimulatorConfig
 from services.simulators.shopee.server import serve
+from services.supervised import end_with_supervisor
 
 
 @click.group()
@@ -27,5 +28,7 @@ def shopee(port: int, callback_url: str | None, snapshot: Path | None, rate: int
     """A Shopee with one shop and a seller page."""
     settings = configured()
     configure_logs(level=settings.log_level, form=settings.log_format, part="shopee")
+    if settings.supervised:
+        end_with_supervisor()
     config = SimulatorConfig(callback_url=callback_url, snapshot=snapshot, rate_per_second=rate)
     asyncio.run(serve(config, port=port))
