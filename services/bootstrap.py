@@ -65,8 +65,12 @@ def owner() -> str:
 async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     """Serve HTTP, and do the jobs that requests leave behind."""
     async with open_app(settings) as app:
-        serving = serve(app, settings.api_host, settings.api_port, stop)
-        await asyncio.gather(serving, run_jobs(app, stop))
+        working = asyncio.create_task(run_jobs(app, stop))
+        try:
+            await serve(app, settings.api_host, settings.api_port, stop)
+        finally:
+            stop.set()  # also where the server could not be: jobs end before the pool that they use
+            await working
 
 
 @asynccontextmanager

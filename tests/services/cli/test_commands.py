@@ -165,6 +165,25 @@ def test_a_taken_port_ends_the_api_with_the_setting_to_change(environment: dict[
     assert ended.returncode != 0
     assert f"port {port}" in ended.stderr
     assert "SYNCSTORE_API_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "jobs_interrupted" not in ended.stderr
+
+
+def test_a_supervised_part_stops_cleanly_when_its_supervisor_is_gone(environment: dict[str, str | None]) -> None:
+    variables = {name: value for name, value in environment.items() if value is not None}
+    with subprocess.Popen(
+        [sys.executable, "-m", "services.cli.main", "api"],
+        env={**variables, "SYNCSTORE_API_PORT": "0", "SYNCSTORE_SUPERVISED": "true", "PATH": ""},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as part:
+        assert part.stdin is not None
+        assert part.stderr is not None
+        assert "part_started" in part.stderr.readline()
+        part.stderr.close()
+        part.stdin.close()
+        assert part.wait(60) == 0
 
 
 def test_verifying_tells_when_kafka_is_away(environment: dict[str, str | None]) -> None:
