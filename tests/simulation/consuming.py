@@ -64,6 +64,8 @@ class Consumers:
         self.world = world
         self.effect = effect
         self.batch = world.random.choice((1, 2, 4, 100))
+        self.stall_after = world.random.choice((5.0, 10_000.0))
+        """With and without a watchdog that would hide what else keeps a member from going on."""
         self.names = 0
         self.stops: dict[str, asyncio.Event] = {}
 
@@ -77,7 +79,7 @@ class Consumers:
             KAFKA,
             batch_size=self.batch,
             measure_every=0.3,
-            stall_after=5.0,
+            stall_after=self.stall_after,
             session_seconds=SESSION_SECONDS,
             metrics=METRICS,
         )
@@ -131,7 +133,11 @@ class Consumers:
         parked = world.database.tables["consumer_parked"]
         await world.until(self.has_read_all, "consumers that have read everything")
         while parked:
-            await parking.release(world.pool, self.effect, min(row.key for row in parked.values()))
+            key = min(row.key for row in parked.values())
+            try:
+                await parking.release(world.pool, self.effect, key)
+            except parking.StillRefused:  # unreadable for good
+                await parking.drop(world.pool, self.effect.name, key, because="unreadable", by="rina")
         for stop in self.stops.values():
             stop.set()
         await world.until(lambda: not self.living(), "consumers that end when asked to")
@@ -174,13 +180,15 @@ def produce(world: World) -> None:
             world.refusing.add(row.event_id)
     start = max(len(rows) - world.random.randrange(1, 4), 0)
     for row in rows[start:]:
-        publish(world, row)
+        publish(world, row, unreadable=world.chance(0.04))
 
 
-def publish(world: World, row: Pending) -> None:
+def publish(world: World, row: Pending, *, unreadable: bool = False) -> None:
     topic = BY_CATEGORY[row.stream_id.decode().partition("-")[0]]
     batch = Batch()
     headers: list[Header] = headers_of(row)
+    if unreadable:
+        headers = [*headers, ("ce_dataschema", b"urn:syncstore:product.renamed:99")]
     batch.append(timestamp=0, key=row.partition_key, value=row.data, headers=headers)
     world.broker.write(Partition(topic, partition_of(row.partition_key, PARTITIONS)), batch)
 

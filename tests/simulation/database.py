@@ -86,6 +86,7 @@ class Transaction:
         self.relaxed: list[Place] = []
         """Deleted without waiting for the disk."""
         self.locks: set[Place] = set()
+        self.session: Connection | None = None
         self.over = False
         self.waits_for: Transaction | None = None
         self.waiters: list[Callable[[], None]] = []
@@ -181,7 +182,12 @@ class Weather:
         luck = self._loop.random.random()
         if luck < 0.75 or self.fair:
             return 0.0
-        return luck * 0.004 if luck < 0.97 else luck * 0.06
+        if luck < 0.97:
+            return luck * 0.004
+        if luck < 0.997:
+            return luck * 0.06
+        self.happened()
+        return self._loop.random.random()
 
     def loses_request(self) -> bool:
         return self._strikes(self.lost_before)
@@ -205,6 +211,8 @@ class Database:
         self.unflushed: list[tuple[str, Any, Any]] = []
         self.sequences: dict[str, int] = {}
         self.appenders: dict[str, Any] = {}
+        self.advisory: dict[str, Any] = {}
+        """Locks of sessions, by name."""
         self.trace: list[str] = []
         self.watch: Callable[[str, Values, Result], None] = lambda _, __, ___: None
         self._down = False
@@ -274,6 +282,9 @@ class Connection:
     def break_off(self) -> None:
         self._broken = True
         self._roll_back()
+        held = self._database.advisory
+        for name in [name for name, session in held.items() if session is self]:
+            del held[name]
         self._database._connections.discard(self)
 
     def _roll_back(self) -> None:
@@ -343,6 +354,7 @@ class Connection:
         alone = one is None and not self._wishes_transaction
         if one is None:
             one = Transaction(database)
+            one.session = self
             if not alone:
                 self._open = one
         one.waits_for = None

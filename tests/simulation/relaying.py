@@ -90,6 +90,8 @@ class Relays:
         tables = world.database.tables
         if not any(process.name.startswith("relay") for process in world.living()):
             self.start()
+        await world.until(lambda: not tables["outbox"], "an outbox with nothing in it but what Kafka refuses")
+        world.broker.poison.clear()
         while tables["outbox"] or tables["outbox_parked"]:
             for key in sorted({row.key for row in tables["outbox_parked"].values()}):
                 await operations.release(world.pool, key)

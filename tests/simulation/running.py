@@ -10,15 +10,18 @@ from unittest.mock import patch
 
 import structlog
 
-from tests.simulation import consuming, relaying
+from tests.simulation import consuming, rebuilding, relaying
+from tests.simulation.blocking import BlockingConnection
 from tests.simulation.broker import Producer
 from tests.simulation.group import KafkaBroker
 from tests.simulation.outbox_statements import SHARDS
+from tests.simulation.replaying import Admin, Reader
 from tests.simulation.world import World
 
 SCENARIOS: Final[dict[str, Callable[[World], Coroutine[Any, Any, None]]]] = {
     "relay": relaying.schedule,
     "consumer": consuming.schedule,
+    "rebuild": rebuilding.schedule,
 }
 
 
@@ -65,6 +68,12 @@ _TWINS: Final[dict[str, Any]] = {
     "relay.producer.AIOKafkaProducer": lambda **_: Producer(_worlds[-1].broker),
     "infrastructure.kafka.consumer.KafkaBroker": lambda *_, **__: KafkaBroker(_worlds[-1].broker),
     "infrastructure.kafka.consumer.time": SimpleNamespace(monotonic=_now),
+    "infrastructure.kafka.replay.AIOKafkaConsumer": lambda **_: Reader(_worlds[-1].broker),
+    "infrastructure.kafka.replay.AIOKafkaAdminClient": lambda **_: Admin(_worlds[-1].broker),
+    "projections.fill.connect": lambda *_: BlockingConnection(_worlds[-1].database),
+    "projections.rebuild.connect": lambda *_: BlockingConnection(_worlds[-1].database),
+    "projections.fill.set_json_dumps": lambda *_: None,
+    "projections.rebuild.EVENTS_PER_BUCKET": 3,
     # As many as can matter to so few keys.
     "infrastructure.outbox.shards.SHARDS": SHARDS,
     "infrastructure.outbox.leases.SHARDS": SHARDS,

@@ -25,6 +25,8 @@ class Process:
         self.name = name
         self.alive = True
         self.frozen = False
+        self.woke_at = 0.0
+        """When it was thawed last."""
         self.waiting: list[asyncio.Handle] = []
         self.context = OUTSIDE.copy()
         self.context.run(running.set, self)
@@ -43,7 +45,7 @@ class Stuck(AssertionError):
 class Scheduler(asyncio.BaseEventLoop):
     """Raises Stuck from `run`."""
 
-    def __init__(self, seed: str, *, most_steps: int = 200_000) -> None:
+    def __init__(self, seed: str, *, most_steps: int = 60_000) -> None:
         # Nothing of what the base class would set up is used; only its methods that need none of it.
         self.random = random.Random(seed)
         self.steps = 0
@@ -79,6 +81,7 @@ class Scheduler(asyncio.BaseEventLoop):
 
     def thaw(self, process: Process) -> None:
         process.frozen = False
+        process.woke_at = self._now
         self._soon += process.waiting
         process.waiting.clear()
 
@@ -134,7 +137,8 @@ class Scheduler(asyncio.BaseEventLoop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # abandoned on purpose
                 coroutine: Any = task.get_coro()
                 with suppress(BaseException):  # what an abandoned coroutine does last is of no interest
-                    coroutine.close()
+                    while True:  # for it may give way once more on its way out
+                        coroutine.throw(asyncio.CancelledError())
         self._tasks.clear()
         self._soon.clear()
         self._timers.clear()
@@ -188,9 +192,14 @@ class Scheduler(asyncio.BaseEventLoop):
         """It is passed over when its time comes."""
 
     def create_future(self) -> asyncio.Future[Any]:
+        if self._over:
+            raise asyncio.CancelledError  # there is nothing more to wait for
         return asyncio.Future(loop=self)
 
     def create_task(self, coro: Any, *, name: object = None, context: Context | None = None) -> asyncio.Task[Any]:
+        if self._over:
+            coro.close()
+            raise asyncio.CancelledError  # nothing more begins
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=str(name), context=context)
         self._tasks.append(task)
         return task

@@ -1,0 +1,1 @@
+"""A view for schedules: small, and telling of every fact that was folded into its rows."""
