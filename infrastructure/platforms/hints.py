@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -43,11 +42,3 @@ class LostPushes(Struct, frozen=True, kw_only=True):
     messages: tuple[PushMessage, ...]
     token: str | None
     more: bool
-
-
-class LostPushSource(Protocol):
-    """A connector whose platform keeps what it could not deliver."""
-
-    async def lost_pushes(self) -> LostPushes: ...
-
-    async def confirm_lost_pushes(self, token: str) -> None: ...

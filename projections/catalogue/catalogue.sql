@@ -33,9 +33,3 @@ limit %(limit)s
 -- name: product
 -- One product.
 select c.*, 0 as rank from projections.catalogue c where c.org_id = %(org_id)s and c.product_id = %(product_id)s
-
--- name: products
--- Several products, in no particular order.
-select c.*, 0 as rank
-from projections.catalogue c
-where c.org_id = %(org_id)s and c.product_id = any(%(product_ids)s::text[])

@@ -8,7 +8,6 @@ read. In a search the rank comes first; only a product whose own words change be
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -79,12 +78,6 @@ async def list_products(
 async def read_product(pool: Pool, org_id: str, product_id: str) -> Answer[CatalogueEntry]:
     rows, freshness = await read(pool, org_id, _sql["product"], {"product_id": product_id}, CatalogueEntry)
     return Answer(found=rows[0] if rows else None, freshness=freshness)
-
-
-async def read_products(pool: Pool, org_id: str, product_ids: Sequence[str]) -> dict[str, CatalogueEntry]:
-    """Several products by id; unknown ones are absent."""
-    rows, _ = await read(pool, org_id, _sql["products"], {"product_ids": list(product_ids)}, CatalogueEntry)
-    return {row.product_id: row for row in rows}
 
 
 def _prefixes(search: str) -> str:

@@ -101,16 +101,3 @@ async def list_history(
     }
     rows, freshness = await read(pool, org_id, _sql["page"], values, HistoryEntry)
     return page_of(rows, limit, freshness, cursor_of(rows[:limit][-1].position) if rows else None)
-
-
-async def list_batch(
-    pool: Pool, org_id: str, batch_id: UUID, *, limit: int = 50, cursor: str | None = None
-) -> Page[HistoryEntry]:
-    """A page of what one batch did, first things first.
-
-    Raises InvalidCursor.
-    """
-    (after,) = marks_of(cursor, tuple[int]) if cursor else (None,)
-    values = {"batch_id": batch_id, "after": after, "limit": limit + 1}
-    rows, freshness = await read(pool, org_id, _sql["batch_page"], values, HistoryEntry)
-    return page_of(rows, limit, freshness, cursor_of(rows[:limit][-1].position) if rows else None)

@@ -19,12 +19,6 @@ limit %(limit)s
 -- One listing.
 select l.* from projections.listing_status l where l.org_id = %(org_id)s and l.listing_id = %(listing_id)s
 
--- name: by_external_id
--- The listing that is an item at a platform.
-select l.*
-from projections.listing_status l
-where l.org_id = %(org_id)s and l.connection_id = %(connection_id)s and l.external_id = %(external_id)s and l.link = 'linked'
-
 -- name: summary
 -- How the listings of each shop stand.
 select l.connection_id, l.platform, count(*) as listings,

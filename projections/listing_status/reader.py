@@ -70,13 +70,6 @@ async def read_listing(pool: Pool, org_id: str, listing_id: str) -> Answer[Listi
     return Answer(found=rows[0] if rows else None, freshness=freshness)
 
 
-async def find_listing(pool: Pool, org_id: str, connection_id: str, external_id: str) -> Answer[ListingRow]:
-    """The listing that is this item of a shop."""
-    values = {"connection_id": connection_id, "external_id": external_id}
-    rows, freshness = await read(pool, org_id, _sql["by_external_id"], values, ListingRow)
-    return Answer(found=rows[0] if rows else None, freshness=freshness)
-
-
 async def summarise(pool: Pool, org_id: str, connection_id: str | None = None) -> Page[ShopSummary]:
     """How the listings of each shop stand, all shops on one page."""
     rows, freshness = await read(pool, org_id, _sql["summary"], {"connection_id": connection_id}, ShopSummary)

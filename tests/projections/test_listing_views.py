@@ -14,7 +14,7 @@ from projections.conflicts.projector import CONFLICTS
 from projections.conflicts.reader import list_conflicts, read_conflict
 from projections.listing_status import projector
 from projections.listing_status.projector import LISTING_STATUS, ListingFold, ListingRow
-from projections.listing_status.reader import find_listing, list_listings, read_listing, summarise
+from projections.listing_status.reader import list_listings, read_listing, summarise
 from projections.reading import wait_until
 from projections.verify import verify
 from tests.projections.stage import ORG, Stage
@@ -127,14 +127,12 @@ async def test_listings_show_how_they_stand_and_conflicts_how_they_ended(stage: 
         (row,) = (await list_listings(stage.app, ORG, connection_id="c1", in_conflict=True)).items
         (open_one,) = (await list_conflicts(stage.app, ORG)).items
         (summary,) = (await summarise(stage.app, ORG)).items
-        found = await find_listing(stage.app, ORG, "c1", "9001")
         assert (row.link, row.external_id, row.open_conflicts, row.refused) == ("linked", "9001", 1, 1)
         assert row.last_synced_at == NOW
         assert row.offer_status == Status.HELD
         shadow = row.fields[PRICE].shadow
         assert shadow is not None
         assert shadow.value == 210_000
-        assert found.found == row
         assert (open_one.ours, open_one.theirs, open_one.confirmed) == (229_000, 210_000, 224_250)
         assert (open_one.connection_id, open_one.platform) == ("c1", Platform.SHOPEE)
         assert (summary.listings, summary.linked, summary.open_conflicts) == (1, 1, 1)

@@ -20,12 +20,6 @@ def sign_shop(*, partner_id: int, partner_key: str, path: str, timestamp: int, a
     return _digest(partner_key, f"{partner_id}{path}{timestamp}{access_token}{shop_id}".encode())
 
 
-def sign_merchant(
-    *, partner_id: int, partner_key: str, path: str, timestamp: int, access_token: str, merchant_id: int
-) -> str:
-    return _digest(partner_key, f"{partner_id}{path}{timestamp}{access_token}{merchant_id}".encode())
-
-
 def sign_push(*, key: str, callback_url: str, raw_body: bytes) -> str:
     return _digest(key, callback_url.encode() + b"|" + raw_body)
 

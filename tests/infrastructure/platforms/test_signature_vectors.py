@@ -30,10 +30,6 @@ def shopee(vector: Vector) -> None:
             made = signing.sign_public(**identity)
         case "shop":
             made = signing.sign_shop(**identity, access_token=given["access_token"], shop_id=given["shop_id"])
-        case "merchant":
-            made = signing.sign_merchant(
-                **identity, access_token=given["access_token"], merchant_id=given["merchant_id"]
-            )
         case kind:
             pytest.fail(f"no signature of the kind {kind}")
     assert made == vector["expected"]
