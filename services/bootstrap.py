@@ -117,7 +117,8 @@ async def run_project(settings: Settings, stop: asyncio.Event) -> None:
     """Keep the views; at a first start, or when a view has taken another shape, build it before."""
     url, kafka = _url(settings), kafka_of(settings)
     async with open_pool(url, role=WORKER, name="syncstore-project", max_size=settings.worker_pool) as pool:
-        await build_missing(VIEWS, Source(url, WORKER), pool, kafka)
+        with reaching(kafka):
+            await build_missing(VIEWS, Source(url, WORKER), pool, kafka)
         await Consumer(Projections(VIEWS), pool, kafka).run(stop)
 
 

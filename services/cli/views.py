@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from infrastructure.kafka.client import reaching
 from infrastructure.postgres.pool import WORKER, open_pool
 from infrastructure.settings import Settings
 from projections import overview
@@ -75,16 +76,18 @@ def rebuild(name: str, processes: int, accept_difference: bool) -> None:
                 speed=f"{progress.done:,} of {progress.total:,}, {progress.rate:,.0f}/s{eta}",
             )
 
+        kafka = kafka_of(settings)
         async with open_pool(_source(settings).url, role=WORKER, name="syncstore-rebuild") as pool:
-            return await rebuilding.rebuild(
-                view,
-                _source(settings),
-                pool,
-                kafka_of(settings),
-                progress=show,
-                processes=processes,
-                accept_difference=accept_difference,
-            )
+            with reaching(kafka):
+                return await rebuilding.rebuild(
+                    view,
+                    _source(settings),
+                    pool,
+                    kafka,
+                    progress=show,
+                    processes=processes,
+                    accept_difference=accept_difference,
+                )
 
     with Progress(*columns, console=Console(stderr=True)) as bar:
         result: rebuilding.Rebuilt = ask(made(bar))

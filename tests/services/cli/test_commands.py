@@ -186,8 +186,11 @@ def test_a_supervised_part_stops_cleanly_when_its_supervisor_is_gone(environment
         assert part.wait(60) == 0
 
 
-def test_verifying_tells_when_kafka_is_away(environment: dict[str, str | None]) -> None:
-    told = syncstore(environment, "verify")
+@pytest.mark.parametrize(
+    "words", ["verify", "projections rebuild catalogue", "relay republish --from-position 0", "consumers release x y"]
+)
+def test_each_question_tells_when_kafka_is_away(environment: dict[str, str | None], words: str) -> None:
+    told = syncstore(environment, *words.split())
     assert told.exit_code == 1
     assert f"Kafka at {NOWHERE} does not answer" in told.stderr
 
