@@ -75,7 +75,7 @@ async def prove(
         repeated = 0
         for number, fault in enumerate(faults, 1):
             struck = await _strike(system, traffic, fault, repeated, proof.wrong)
-            repeated += struck.repeated
+            repeated += struck.repeated + fault.planted
             planted += fault.planted
             proof.struck.append(struck)
             if struck.repeated > struck.allowed:
