@@ -27,9 +27,9 @@ demo-check: ## The demonstration without a person: checks every figure, stops, f
 	@deploy/setup run
 	@$(BIN)/syncstore demo --check
 
-bench: ## Benchmarks as ratios measured in one run (ONLY=append,relay,... for a part)
-	@deploy/setup dev
-	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
+bench: ## Benchmarks beside peers, as ratios measured in one run (ONLY=append,relay,... SIZE=small)
+	@deploy/setup bench
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
 
 prove: ## Hurt the whole system on purpose under load, then look for anything missing (EVENTS=1000000 FAULTS=all)
 	@deploy/setup dev
@@ -47,6 +47,8 @@ lock: ## Compile the locked requirements anew from pyproject.toml
 		$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
 			--extra local --group $${kind%%:*} pyproject.toml -o deploy/requirements/$${kind##*:}.txt; \
 	done
+	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
+		--constraint deploy/requirements/dev.txt deploy/requirements/bench.in -o deploy/requirements/bench.txt
 
 clean: ## Stop the local stack and delete its data, the environment and caches
 	-[ -x $(BIN)/syncstore ] && $(BIN)/syncstore local reset --yes
