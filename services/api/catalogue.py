@@ -15,7 +15,7 @@ from domain.product.decider import NoSuchProduct
 from domain.values import MAX_PRICE, ProductStatus, stream_id
 from infrastructure.security.api_keys import Scope
 from projections.catalogue.projector import CatalogueRow, fold
-from projections.catalogue.reader import CatalogueFilter, list_products, read_product
+from projections.catalogue.reader import CatalogueFilter, Sort, list_products, read_product
 from projections.history.reader import Change, list_history
 from projections.reading import Freshness, freshness_now
 from services.api.bodies import in_range
@@ -29,7 +29,7 @@ from services.app import App
 from services.usecases.products import UnknownSku
 
 Limit = Annotated[int, Meta(ge=1, le=200)]
-Cursor = Annotated[str, Meta(min_length=1, max_length=200)]
+Cursor = Annotated[str, Meta(min_length=1, max_length=4000)]
 Price = Annotated[int, Meta(ge=0, le=MAX_PRICE)]
 Words = Annotated[str, Meta(max_length=200)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -49,12 +49,14 @@ class ProductQuery(Awaited, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     updated_since: Moment | None = None
     q: Words = ""
     sku: Words | None = None
+    sort: Sort | None = None
+    """Without one: relevance with `q`, else newest."""
     limit: Limit = DEFAULT_LIMIT
     cursor: Cursor | None = None
 
 
 class ProductPage(Struct, frozen=True, kw_only=True):
-    """Newest first; with `q` the best match first. `next_cursor` is null on the last page."""
+    """In the order asked for. `next_cursor` is null on the last page; it goes on with the same order and filters."""
 
     items: tuple[ProductSummary, ...]
     next_cursor: str | None
@@ -72,13 +74,17 @@ class ProductPage(Struct, frozen=True, kw_only=True):
     refusals=("cursor_invalid", *READ),
 )
 async def get_products(call: Call, query: ProductQuery) -> Answer:
-    """Pages go by the time of creation, so a walk over all pages neither repeats nor misses a product while others are
-    written. `q` finds beginnings of words and words with a slip of the finger; `sku` finds the product that has it.
+    """By `newest` and `sku`, which nothing moves, a walk over all pages neither repeats nor misses a product while
+    others are written. By `updated`, `name`, `price`, `-price` and `relevance` this holds of each product that does not
+    itself change meanwhile. `q` finds beginnings of words and words with a slip of the finger; `sku` finds the product
+    that has it. `relevance` needs `q`.
     """
     app, org_id = call.app, call.org_id
     await reach(app.pool, org_id, query)
     if query.sku is not None:
         return await _by_sku(app, org_id, query.sku)
+    if query.sort is Sort.RELEVANCE and not query.q.strip():
+        raise Problem("malformed_query", "sort: relevance is an order of a search; give q, or sort otherwise")
     wanted = CatalogueFilter(
         statuses=query.status,
         category=query.category,
@@ -89,7 +95,7 @@ async def get_products(call: Call, query: ProductQuery) -> Answer:
         updated_since=in_range("updated_since", query.updated_since),
         search=query.q,
     )
-    page = await list_products(app.pool, org_id, wanted, limit=query.limit, cursor=query.cursor)
+    page = await list_products(app.pool, org_id, wanted, sort=query.sort, limit=query.limit, cursor=query.cursor)
     body = ProductPage(
         items=tuple(summary_of(row) for row in page.items),
         next_cursor=page.next_cursor,

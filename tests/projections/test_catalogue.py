@@ -1,11 +1,12 @@
 import asyncio
 import uuid
+from collections.abc import Callable
 
 import pytest
 
 from domain.values import ProductStatus
-from projections.catalogue.reader import CatalogueFilter, list_products
-from projections.reading import InvalidCursor
+from projections.catalogue.reader import CatalogueEntry, CatalogueFilter, Sort, list_products
+from projections.reading import InvalidCursor, cursor_of, marks_of
 from tests.projections.stage import ORG, Stage, created
 
 NAMES = (
@@ -94,6 +95,67 @@ async def test_a_search_goes_on_over_pages_without_repeating(stage: Stage) -> No
     second = await list_products(stage.app, ORG, wanted, limit=6, cursor=first.next_cursor)
     assert len({entry.name for entry in (*first.items, *second.items)}) == 10
     assert second.next_cursor is None
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        (Sort.NEWEST, lambda entry: (-entry.created_position,)),
+        (Sort.UPDATED, lambda entry: (-entry.updated_at.timestamp(), -entry.created_position)),
+        (Sort.NAME, lambda entry: (entry.name.lower(), -entry.created_position)),
+        (Sort.PRICE, lambda entry: (entry.base_price, -entry.created_position)),
+        (Sort.DEAREST, lambda entry: (-entry.base_price, -entry.created_position)),
+        (Sort.SKU, lambda entry: (entry.sku.lower(),)),
+    ],
+)
+@pytest.mark.parametrize("search", ["", "produk"])
+async def test_pages_go_on_in_the_order_that_was_asked_for(
+    stage: Stage, sort: Sort, key: Callable[[CatalogueEntry], tuple[object, ...]], search: str
+) -> None:
+    for number in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5):
+        product = str(uuid.uuid4())
+        sku = f"{'sku' if number % 2 else 'SKU'}-{product}"
+        fact = created(product, f"Produk {number}", sku=sku, base_price=1000 * number)
+        await stage.store(f"product-{product}", fact)
+    await stage.build()
+    wanted = CatalogueFilter(search=search)
+    whole = await list_products(stage.app, ORG, wanted, sort=sort, limit=50)
+    assert len(whole.items) == 11
+    assert list(whole.items) == sorted(whole.items, key=key)
+    walked: list[CatalogueEntry] = []
+    cursor = None
+    while True:
+        page = await list_products(stage.app, ORG, wanted, sort=sort, limit=3, cursor=cursor)
+        walked += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert [entry.product_id for entry in walked] == [entry.product_id for entry in whole.items]
+
+
+async def test_a_cursor_goes_on_with_its_own_order_and_filters_alone(stage: Stage) -> None:
+    await stock(stage)
+    cursor = (await list_products(stage.app, ORG, sort=Sort.PRICE, limit=2)).next_cursor
+    assert cursor is not None
+    assert len((await list_products(stage.app, ORG, sort=Sort.PRICE, limit=9, cursor=cursor)).items) == 4
+    for wanted, sort in (
+        (CatalogueFilter(), Sort.DEAREST),
+        (CatalogueFilter(), None),
+        (CatalogueFilter(category="Fashion"), Sort.PRICE),
+        (CatalogueFilter(search="kopi"), Sort.PRICE),
+    ):
+        with pytest.raises(InvalidCursor):
+            await list_products(stage.app, ORG, wanted, sort=sort, cursor=cursor)
+    _, asked, mark, before = marks_of(cursor, tuple[str, str, str, int])
+    for forged in (cursor_of("price", asked, "cheap", before), cursor_of("price", asked, mark, 2**70)):
+        with pytest.raises(InvalidCursor):
+            await list_products(stage.app, ORG, sort=Sort.PRICE, cursor=forged)
+
+
+async def test_only_a_search_is_sorted_by_relevance(stage: Stage) -> None:
+    await stock(stage, ())
+    with pytest.raises(ValueError, match="only in a search"):
+        await list_products(stage.app, ORG, sort=Sort.RELEVANCE)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "WyJhIl0", "🐟"])

@@ -251,6 +251,13 @@ async def test_the_list_filters_searches_and_pages(api: httpx.AsyncClient, proje
     assert [item["sku"] for item in priced] == ["S4"]
     by_sku = (await api.get("/api/v2/products", params={"sku": "sarung"})).json()["items"]
     assert [item["sku"] for item in by_sku] == ["SARUNG"]
+    dearest = await api.get("/api/v2/products", params={"q": "sarung", "sort": "-price", "limit": 2})
+    prices = [item["base_price"] for item in dearest.json()["items"]]
+    assert prices == sorted(prices, reverse=True)
+    elsewhere = {"q": "sarung", "sort": "price", "cursor": page["next_cursor"]}
+    for params, code in ((elsewhere, "cursor_invalid"), ({"sort": "relevance"}, "malformed_query")):
+        refused = await api.get("/api/v2/products", params=params)
+        assert (refused.status_code, refused.json()["code"]) == (400, code)
     assert (await api.get("/api/v2/products", params={"sku": "NONE"})).json()["items"] == []
 
 
