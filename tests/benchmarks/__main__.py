@@ -1,70 +1,88 @@
-"""All benchmarks, or some of them, one after the other, into one report.
+"""All benchmarks, or some of them, one after the other, into one report in .local/bench/.
 
-python -m tests.benchmarks [--only append,relay,...]     (make bench ONLY=append)
+python -m tests.benchmarks [--only append,relay,...] [--size small]     (make bench ONLY=append SIZE=small)
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
-import tempfile
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from infrastructure.local_stack.stack import LocalStack
+import msgspec
 
-ROOT: Final = Path(__file__).parents[2]
-REPORT: Final = ROOT / "reports" / "benchmarks.json"
+from tests.benchmarks import machine
+from tests.benchmarks.figures import Part
+from tests.benchmarks.part import ROOT, Size
+from tests.benchmarks.progress import clock
+from tests.benchmarks.report import Report, write
 
-ON_A_STACK: Final = {"relay": "relay_drain", "latency": "relay_latency"}
-"""Those that are told where PostgreSQL and Kafka are; the others start their own."""
-BY_THEMSELVES: Final = {"append": "append", "rebuild": "rebuild", "live": "projection_live", "whole": "whole"}
+FOLDER: Final = ROOT / ".local" / "bench"
+
+PARTS: Final = {
+    "append": ("append", 210),
+    "bulk": ("append_bulk", 60),
+    "relay": ("relay_drain", 330),
+    "latency": ("relay_latency", 180),
+    "live": ("projection_live", 120),
+    "rebuild": ("rebuild", 120),
+    "whole": ("whole", 240),
+}
+"""By name: the module, and about how many seconds it takes at full size on two processors."""
+SMALL: Final = 0.2
+"""Of the full time, when little is measured."""
+PATIENCE: Final = 4
+"""A part that takes so many times as long as it should, and ten minutes more, hangs."""
 
 
-def run(module: str, *arguments: str) -> Any:
-    """What the benchmark prints as JSON; its complaints go to the terminal."""
+def run(name: str, size: Size) -> Part:
+    """In a process of its own, so that no part leaves anything behind for the next. Its progress goes to the terminal.
+
+    Raises CalledProcessError, TimeoutExpired.
+    """
+    module, seconds = PARTS[name]
     done = subprocess.run(
-        [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
+        [sys.executable, "-m", f"tests.benchmarks.{module}", "--size", size],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        text=True,
         check=True,
+        timeout=PATIENCE * seconds + 600,
     )
-    return json.loads(done.stdout)
-
-
-def on_a_stack(module: str) -> Any:
-    with tempfile.TemporaryDirectory(prefix="syncstore-bench-") as folder:
-        Path(folder).chmod(0o755)
-        stack = LocalStack(Path(folder) / "stack", jars=ROOT / ".local" / "jars")
-        address = stack.up()
-        try:
-            return run(module, "--database-url", address.database_url, "--kafka", address.kafka_bootstrap, "--json")
-        finally:
-            stack.down()
+    return msgspec.json.decode(done.stdout, type=Part)
 
 
 def main() -> None:
-    names = (*BY_THEMSELVES, *ON_A_STACK)
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help=f"of {', '.join(names)}, separated by commas")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}, separated by commas")
+    parser.add_argument("--size", type=Size, choices=list(Size), default=Size.FULL, help="small: whether it works")
+    parser.add_argument("--to", type=Path, default=FOLDER, help="the folder of the report")
     given = parser.parse_args()
-    chosen = given.only.split(",") if given.only else names
-    if strange := set(chosen) - set(names):
-        parser.error(f"there is no benchmark {', '.join(sorted(strange))}; there are {', '.join(names)}")
-    report: dict[str, Any] = {
-        "machine": {"processors": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()}
-    }
-    for name in chosen:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        report[name] = on_a_stack(ON_A_STACK[name]) if name in ON_A_STACK else run(BY_THEMSELVES[name])
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=2))
-    print(json.dumps(report, indent=2))
+    chosen = given.only.split(",")
+    if strange := set(chosen) - set(PARTS):
+        parser.error(f"there is no benchmark {', '.join(sorted(strange))}; there are {', '.join(PARTS)}")
+    began = time.monotonic()
+    report = Report(began=datetime.now(UTC).isoformat(timespec="seconds"), size=given.size, machine=machine.describe())
+    for number, name in enumerate(chosen, 1):
+        left = sum(PARTS[one][1] for one in chosen[number - 1 :]) * (SMALL if given.size is Size.SMALL else 1)
+        say(f"{name} ({number} of {len(chosen)}; about {clock(left)} for what is left)")
+        try:
+            report.parts.append(run(name, given.size))
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            report.failures[name] = str(error)
+            say(f"{name} failed: {error}")
+        report.seconds = time.monotonic() - began
+        path = write(report, given.to)  # after each part: what is measured is not lost with what comes after
+    say(f"took {clock(report.seconds)}; the report is {path}")
+    if report.failures:
+        sys.exit(1)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import sys
 import time
 
 from projections.catalogue.projector import CATALOGUE
-from projections.rebuild import Progress, rebuild
+from projections.progress import Progress
+from projections.rebuild import rebuild
 from projections.verify import verify
 from tests.benchmarks.ground import ground, load_products
 
