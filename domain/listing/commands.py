@@ -61,6 +61,8 @@ class SetDesired(Struct, frozen=True, kw_only=True):
     quotes: tuple[PriceQuoted, ...] = ()
     """Of prices among the values, as far as the rule has made them."""
     holds: tuple[HeldValue, ...] = ()
+    latest_wins: tuple[FieldGroup, ...] = ()
+    """Groups in which our later change ends what was kept of the shop's."""
 
 
 class Observe(Struct, frozen=True, kw_only=True):
@@ -69,6 +71,8 @@ class Observe(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Value]
     observed_at: datetime
     """When the shop changed it, if the shop says so; else when we looked."""
+    content_changed_at: datetime | None = None
+    """When the shop's texts were changed at the latest, if the shop says so; no platform says it of prices."""
     source: str
     """ "push", "poll", "read_back" or "import"."""
     policy: ConflictPolicy

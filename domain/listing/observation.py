@@ -8,7 +8,7 @@ confirmed earlier may come back for a while after they were replaced, as shops d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 from uuid import uuid5
 
@@ -124,8 +124,14 @@ def _facts(name: str, field: FieldState, value: Value, command: Observe, listing
         observed=value,
         observed_at=command.observed_at,
         observed_by=command.by,
+        changed_at=_changed_at(name, command),
         in_flight=on_their_way,
     )
+
+
+def _changed_at(name: str, command: Observe) -> datetime | None:
+    changed = command.content_changed_at if group_of(name) is FieldGroup.CONTENT else None
+    return None if changed is None else min(changed, command.observed_at)
 
 
 def _follow(name: str, field: FieldState, value: Value, command: Observe, seen: list[ChangedField]) -> _Look:

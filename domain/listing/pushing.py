@@ -77,8 +77,10 @@ def _settled(
         if field.conflict is not None and (name in gone or new == shown):
             reason = "it is not sold any more" if name in gone else "we want what the shop shows"
             yield by_hand(field.conflict, Choice.OURS, new, by=command.by, reason=reason)
-        if field.override is not None and (name in gone or name == LISTED):
-            reason = "it is not sold any more" if name in gone else "the master has changed it"
+        later = field.shadow is None or command.at > field.shadow.at
+        yields = name == LISTED or (group_of(name) in command.latest_wins and later)
+        if field.override is not None and (name in gone or yields):
+            reason = "it is not sold any more" if name in gone else "the master has changed it since"
             yield OverrideKept(field=name, old=field.override, new=None, reason=reason)
 
 

@@ -83,6 +83,8 @@ class FieldFacts(Struct, frozen=True, kw_only=True):
     observed: Value
     observed_at: datetime
     observed_by: str
+    changed_at: datetime | None = None
+    """When theirs was changed, at the latest, where that is known better than by when we looked."""
     in_flight: tuple[Value, ...] = ()
     """Values sent and not answered yet."""
     desired_source: str = MASTER
@@ -187,7 +189,7 @@ def resolve(facts: FieldFacts, policy: ConflictPolicy) -> Resolution:
 
 
 def _latest(facts: FieldFacts) -> Resolution:
-    ours, theirs = facts.desired_at, facts.observed_at
+    ours, theirs = facts.desired_at, facts.changed_at or facts.observed_at
     if theirs > ours:
         return PlatformWins(
             f"latest wins: the shop's change of {theirs.isoformat()} is after ours of {ours.isoformat()}"

@@ -41,6 +41,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     correlation_id: UUID
     causation_id: UUID
     """The event that is the reason."""
+    look_first: bool = False
+    """Compare with the shop before anything is pushed."""
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class Due(Struct, frozen=True, kw_only=True):
     """Since when every turn has met the shop's limits."""
     correlation_id: UUID
     causation_id: UUID
+    look_first: bool = False
 
 
 async def enqueue(connection: AsyncConnection[Any], wanted: Sequence[Wanted]) -> None:
@@ -70,6 +73,7 @@ async def enqueue(connection: AsyncConnection[Any], wanted: Sequence[Wanted]) ->
             "wanted_since": [one.since for one in wanted],
             "correlations": [one.correlation_id for one in wanted],
             "causations": [one.causation_id for one in wanted],
+            "look_first": [one.look_first for one in wanted],
         },
     )
 
@@ -104,6 +108,7 @@ async def due(
             deferred_since=row[6],
             correlation_id=row[7],
             causation_id=row[8],
+            look_first=row[9],
         )
         for row in await cursor.fetchall()
     ]
@@ -126,7 +131,13 @@ async def done(connection: AsyncConnection[Any], item: Due) -> bool:
 
 
 async def postpone(
-    connection: AsyncConnection[Any], item: Due, *, until: datetime, attempts: int, deferred: bool = False
+    connection: AsyncConnection[Any],
+    item: Due,
+    *,
+    until: datetime,
+    attempts: int,
+    deferred: bool = False,
+    look_first: bool = False,
 ) -> None:
     """`deferred`: the shop's limits were met, so nothing is known of the value itself."""
     await connection.execute(
@@ -137,6 +148,7 @@ async def postpone(
             "due_at": until,
             "attempts": attempts,
             "deferred": deferred,
+            "look_first": look_first,
         },
     )
 

@@ -1,15 +1,16 @@
 -- name: enqueue
 -- One row per listing: more reasons to push make it more urgent, never more rows.
 insert into push_queue (
-    listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id
+    listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id, look_first
 )
-select listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id
+select listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id,
+    look_first
 from unnest(
     %(listing_ids)s::text[], %(org_ids)s::text[], %(connection_ids)s::text[], %(product_ids)s::text[],
     %(priorities)s::smallint[], %(due_at)s::timestamptz[], %(wanted_since)s::timestamptz[],
-    %(correlations)s::uuid[], %(causations)s::uuid[]
+    %(correlations)s::uuid[], %(causations)s::uuid[], %(look_first)s::boolean[]
 ) as wanted (
-    listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id
+    listing_id, org_id, connection_id, product_id, priority, due_at, wanted_since, correlation_id, causation_id, look_first
 )
 on conflict (listing_id) do update
 set priority = least(push_queue.priority, excluded.priority),
@@ -18,11 +19,13 @@ set priority = least(push_queue.priority, excluded.priority),
     wanted_since = least(push_queue.wanted_since, excluded.wanted_since),
     correlation_id = excluded.correlation_id,
     causation_id = excluded.causation_id,
+    look_first = push_queue.look_first or excluded.look_first,
     revision = push_queue.revision + 1;
 
 -- name: due
 -- The most urgent listings of a lane that are not under way.
-select listing_id, product_id, priority, attempts, revision, wanted_since, deferred_since, correlation_id, causation_id
+select listing_id, product_id, priority, attempts, revision, wanted_since, deferred_since, correlation_id, causation_id,
+    look_first
 from push_queue
 where org_id = %(org_id)s and connection_id = %(connection_id)s and due_at <= %(now)s
     and listing_id <> all (%(under_way)s::text[])
@@ -41,7 +44,7 @@ delete from push_queue where listing_id = %(listing_id)s and revision = %(revisi
 -- name: postpone
 -- Try again later; a new reason in between has already made the row due.
 update push_queue
-set due_at = %(due_at)s, attempts = %(attempts)s,
+set due_at = %(due_at)s, attempts = %(attempts)s, look_first = %(look_first)s,
     deferred_since = case when %(deferred)s then coalesce(deferred_since, now()) end
 where listing_id = %(listing_id)s and revision = %(revision)s;
 

@@ -215,6 +215,7 @@ async def _trigger(call: Call, body: Trigger) -> SyncAccepted:
                 since=context.now,
                 correlation_id=context.correlation_id,
                 causation_id=context.correlation_id,
+                look_first=True,
             )
             for row in page
         ]

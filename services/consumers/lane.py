@@ -135,7 +135,9 @@ class LaneRunner:
             until = self.clock.now() + timedelta(seconds=TROUBLE_SECONDS)
             with contextlib.suppress(Exception):  # the row stays due, which is the same but sooner
                 async with self.pool.connection() as connection:
-                    await push_queue.postpone(connection, item, until=until, attempts=item.attempts)
+                    await push_queue.postpone(
+                        connection, item, until=until, attempts=item.attempts, look_first=item.look_first
+                    )
         finally:
             del self._under_way[item.listing_id]
 
@@ -146,7 +148,12 @@ class LaneRunner:
             else:
                 deferred = turn.pause_lane_until is not None
                 await push_queue.postpone(
-                    connection, item, until=turn.again_at, attempts=turn.attempts, deferred=deferred
+                    connection,
+                    item,
+                    until=turn.again_at,
+                    attempts=turn.attempts,
+                    deferred=deferred,
+                    look_first=turn.look_first,
                 )
             if turn.pause_lane_until is not None:
                 self._paused_until = turn.pause_lane_until

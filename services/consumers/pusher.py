@@ -14,12 +14,15 @@ from domain.connection.state import Connection
 from domain.listing.commands import LinkListing, ListingCommand, Observe, RecordPush
 from domain.listing.diff import Due, due, external_variants, needs_creation
 from domain.listing.events import ExternalVariant, FieldGroup
+from domain.listing.fields import LISTED
 from domain.listing.state import Linked, Listing
 from domain.messages import CommandContext
+from domain.policies.conflict_policy import ConflictPolicy, MasterWinsAlways, strategy_for
 from domain.ports import Clock
 from infrastructure.platforms.connector import Connector, PlatformCallFailed
 from infrastructure.shops import push_queue
 from services.consumers.creating import NotReady, blamed, draft
+from services.consumers.observing import tell
 from services.consumers.sending import Sent, send
 from services.consumers.shown import shown_values
 from services.usecases.listings import Listings
@@ -40,6 +43,8 @@ class Turn:
     attempts: int
     pause_lane_until: datetime | None = None
     needs_person: str | None = None
+    look_first: bool = False
+    """The shop could not be looked at yet."""
 
 
 class Pusher:
@@ -60,8 +65,6 @@ class Pusher:
         _, listing = await self._listings.get(org_id, item.listing_id)
         now = self._clock.now()
         rows = due(listing, now)
-        if not rows:
-            return Turn(_next_look(listing, now), 0)
         sent = Sent(
             platform=connection.platform,
             now=now,
@@ -69,18 +72,45 @@ class Pusher:
             jitter=self._jitter(),
             deferred_seconds=(now - (item.deferred_since or now)).total_seconds(),
         )
+        look_again = False
+        yielding = _yielding(rows, connection.conflict_policy)
+        if isinstance(listing.link, Linked) and (item.look_first or yielding):
+            try:
+                await self._look(connector, connection, org_id, item, listing.link.external_id)
+            except PlatformCallFailed as failed:
+                look_again = item.look_first
+                sent.fail(failed.error, [row for group in yielding for row in rows[group]])
+                rows = {group: fields for group, fields in rows.items() if group not in yielding}
+            else:
+                _, listing = await self._listings.get(org_id, item.listing_id)
+                rows = due(listing, now)
+        if not rows and not sent.has_failed:
+            return Turn(_next_look(listing, now), 0)
         if needs_creation(listing):
             await self._create(connector, connection, org_id, item, listing, rows, sent)
         else:
             assert isinstance(listing.link, Linked)
             await send(connector, listing.link.external_id, external_variants(listing), rows, sent)
+        return await self._end(org_id, item, sent, look_first=look_again)
+
+    async def _look(
+        self, connector: Connector, connection: Connection, org_id: str, item: push_queue.Due, external_id: str
+    ) -> None:
+        """Somebody may have changed the item, and no notification has told us yet. Raises PlatformCallFailed."""
+        seen_at = self._clock.now()
+        for shown in await connector.read_listings((external_id,)):
+            context = self._context(org_id, item.correlation_id, item.causation_id)
+            await tell(self._listings, context, item.listing_id, shown, connection, source="read_back", seen_at=seen_at)
+
+    async def _end(self, org_id: str, item: push_queue.Due, sent: Sent, *, look_first: bool) -> Turn:
+        now = sent.now
         await self._record(org_id, item, sent)
         _, listing = await self._listings.get(org_id, item.listing_id)
         attempts = sent.attempts if sent.counts_as_attempt else item.attempts if sent.retry_at else 0
         again = sent.retry_at or _next_look(listing, now)
         if again is not None and again <= now and not sent.has_news:
             again = now + NO_PROGRESS
-        return Turn(again, attempts, sent.pause_lane_until, sent.needs_person)
+        return Turn(again, attempts, sent.pause_lane_until, sent.needs_person, look_first)
 
     async def _create(
         self,
@@ -172,6 +202,16 @@ class Pusher:
             correlation_id=correlation_id,
             causation_id=causation_id,
         )
+
+
+def _yielding(rows: Due, policy: ConflictPolicy) -> list[FieldGroup]:
+    """Groups in which the shop's value could win over one that is to be sent; the others need no look."""
+    return [
+        group
+        for group, fields in rows.items()
+        if not isinstance(strategy_for(policy, group), MasterWinsAlways)
+        and any(row.field != LISTED or row.value is True for row in fields)
+    ]
 
 
 def _next_look(listing: Listing, now: datetime) -> datetime | None:

@@ -50,6 +50,11 @@ class Sent:
     def has_news(self) -> bool:
         return bool(self.confirmed or self.refused or self.held)
 
+    @property
+    def has_failed(self) -> bool:
+        """Something is to be tried again, or somebody is needed."""
+        return self.has_news or self.retry_at is not None or self.needs_person is not None
+
     def prove(self, row: DueField) -> None:
         self.confirmed.append(PushedValue(field=row.field, value=row.value))
         self.superseded += row.superseded

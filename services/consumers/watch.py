@@ -14,10 +14,6 @@ import structlog
 from prometheus_client import Counter
 
 from domain.connection.state import Connection
-from domain.listing.commands import LinkListing, Observe
-from domain.listing.diff import external_variants
-from domain.listing.events import ExternalVariant
-from domain.listing.state import Linked
 from domain.messages import CommandContext
 from domain.ports import Clock, Identities
 from domain.values import Platform
@@ -27,7 +23,7 @@ from infrastructure.platforms.shopee import webhook as shopee_webhook
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import inbox, items, lanes
 from infrastructure.shops.lanes import Lane
-from services.consumers.shown import added_variants, shown_values
+from services.consumers.observing import tell
 from services.usecases.listings import Listings
 
 ACTOR = "system:watch"
@@ -140,16 +136,7 @@ class Watch:
             correlation_id=self.identities.new(),
             causation_id=None,
         )
-        _, listing = await self.listings.get(self.lane.org_id, listing_id)
-        if isinstance(listing.link, Linked) and (added := added_variants(listing, shown)):
-            variants = (*(ExternalVariant(sku, known) for sku, known in external_variants(listing).items()), *added)
-            link = LinkListing(external_id=shown.external_id, variants=variants, reason="variants added at the shop")
-            await self.listings.handle(context, listing_id, link)
-            _, listing = await self.listings.get(self.lane.org_id, listing_id)
-        command = Observe(
-            values=shown_values(listing, shown), observed_at=seen_at, source=source, policy=shop.conflict_policy
-        )
-        await self.listings.handle(context, listing_id, command)
+        await tell(self.listings, context, listing_id, shown, shop, source=source, seen_at=seen_at)
         OBSERVED.labels(self.lane.connection_id, source).inc()
 
 

@@ -8,9 +8,10 @@ from domain.connection.state import Connection
 from domain.listing.commands import ListingCommand, Observe, OpenListing, SetDesired
 from domain.listing.decider import NoSuchListing
 from domain.listing.desired import Shown, desired_values
-from domain.listing.events import ListingEvent
+from domain.listing.events import FieldGroup, ListingEvent
 from domain.listing.state import Listing, ListingState, NotOpened
 from domain.messages import CommandContext
+from domain.policies.conflict_policy import LatestWins, strategy_for
 from domain.policies.price_checks import PriceBounds
 from domain.ports import EventStore, Identities
 from domain.product.state import Product
@@ -58,6 +59,7 @@ class Listings:
             command = Observe(
                 values=command.values,
                 observed_at=context.now,
+                content_changed_at=command.content_changed_at,
                 source=command.source,
                 policy=command.policy,
                 by=command.by,
@@ -96,6 +98,9 @@ class Listings:
             pricing_rule_version=connection.pricing_rule.version,
             quotes=shown.priced,
             holds=shown.holds,
+            latest_wins=tuple(
+                group for group in FieldGroup if isinstance(strategy_for(connection.conflict_policy, group), LatestWins)
+            ),
         )
         stream = stream_id("listing", identity)
         return await self._repository.handle(context, stream, product.product_id, command), shown

@@ -11,6 +11,7 @@ from domain.connection.commands import PauseConnection, ResumeConnection
 from domain.listing.commands import ReleaseHold
 from domain.listing.events import FieldGroup, PushConfirmed, PushHeld, PushRefused
 from domain.listing.status import Status, statuses
+from domain.policies.conflict_policy import ConflictPolicy, MasterWinsAlways
 from domain.policies.retry import ErrorClass
 from infrastructure.platforms.connector import PlatformError
 from infrastructure.shops import push_queue
@@ -259,7 +260,8 @@ async def test_an_item_that_the_platform_refuses_blames_the_field_it_speaks_of(
 
 
 async def test_one_groups_failure_does_not_stop_the_next(stage: Stage) -> None:
-    item = await stage.listed()
+    master = ConflictPolicy(policy_id="master", version=1, content=MasterWinsAlways())
+    item = await stage.listed(policy=master)
     await stage.change(base_price=150_000, name="Kemeja Batik Kawung")
     await stage.receive("BTK", 2)
     await stage.deliver()

@@ -112,7 +112,7 @@ async def test_only_what_differs_is_sent(stage: Stage) -> None:
     stage.shop.calls.clear()
     await stage.change(name="Kemeja Batik Kawung", dimensions=Dimensions(weight_kg=Decimal("0.45")))
     await stage.settle()
-    assert stage.shop.calls == ["update_content"]
+    assert stage.shop.calls == ["read_listings", "update_content"]
     shown = stage.shop.listings[item]
     assert (shown.title, shown.weight_kg) == ("Kemeja Batik Kawung", Decimal("0.45"))
 
@@ -122,7 +122,7 @@ async def test_stock_goes_before_prices_and_prices_before_texts(stage: Stage) ->
     await stage.change(name="Kemeja Batik Kawung", base_price=150_000)
     await stage.receive("BTK", 1)
     await stage.settle()
-    assert stage.shop.calls == ["update_stock", "update_prices", "update_content"]
+    assert stage.shop.calls == ["read_listings", "update_stock", "update_prices", "update_content"]
 
 
 async def test_ten_edits_before_the_turn_are_one_push_and_nine_are_recorded_as_skipped(stage: Stage) -> None:
