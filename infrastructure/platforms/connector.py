@@ -16,6 +16,7 @@ from msgspec import Struct
 from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
 from domain.values import Image, Option
+from infrastructure.platforms.hints import LostPushes
 
 TITLE = "title"
 DESCRIPTION = "description"
@@ -234,5 +235,13 @@ class Connector(Protocol):
     async def update_stock(self, external_id: str, changes: tuple[StockChange, ...]) -> PushResult: ...
 
     async def set_listed(self, external_id: str, *, listed: bool) -> PushResult: ...
+
+    async def lost_pushes(self) -> LostPushes:
+        """Notifications that did not reach us; none where the platform keeps none."""
+        ...
+
+    async def confirm_lost_pushes(self, token: str) -> None:
+        """Those up to `token` are stored here."""
+        ...
 
     async def aclose(self) -> None: ...

@@ -36,9 +36,19 @@ class PushMessage(Struct, frozen=True, kw_only=True):
     hints: tuple[ListingHint, ...]
 
 
-class LostPushes(Struct, frozen=True, kw_only=True):
-    """The oldest undelivered messages. They come again until `token` is confirmed: store them first."""
+class LostPush(Struct, frozen=True, kw_only=True):
+    """A message that did not reach us, as it would have been sent. `shop_id` None: it concerns no one shop."""
 
-    messages: tuple[PushMessage, ...]
-    token: str | None
-    more: bool
+    key: str
+    shop_id: str | None
+    body: bytes
+
+
+class LostPushes(Struct, frozen=True, kw_only=True):
+    """The oldest undelivered messages, of every shop of the application. They come again until `token` is confirmed:
+    store them first.
+    """
+
+    messages: tuple[LostPush, ...] = ()
+    token: str | None = None
+    more: bool = False

@@ -32,6 +32,7 @@ from infrastructure.platforms.connector import (
     RowRefused,
     StockChange,
 )
+from infrastructure.platforms.hints import LostPush, LostPushes
 
 CAPABILITIES: Final = Capabilities(
     name="in_memory",
@@ -54,6 +55,7 @@ CAPABILITIES: Final = Capabilities(
     idempotent_create=False,
     pushable=frozenset(FieldGroup),
 )
+LOST_PAGE: Final = 100
 
 
 class InMemoryShop:
@@ -64,6 +66,8 @@ class InMemoryShop:
         self.listings: dict[str, ExternalListing] = {}
         self.locked: set[tuple[str, str]] = set()
         """(field, SKU) pairs that a promotion holds."""
+        self.lost: list[LostPush] = []
+        """Notifications that did not arrive, the oldest first."""
         self.calls: list[str] = []
         self._failures: list[PlatformError] = []
         self._sequence = 0
@@ -242,6 +246,16 @@ class InMemoryConnector:
             return PushResult(refused=(RowRefused(sku=None, field=port.LISTED, error=error),))
         self._shop.put(replace(listing, status=ListingStatus.LIVE if listed else ListingStatus.UNLISTED))
         return PushResult((RowAccepted(sku=None, field=port.LISTED, value_now=listed),))
+
+    async def lost_pushes(self) -> LostPushes:
+        self._shop.called("lost_pushes")
+        oldest = tuple(self._shop.lost[:LOST_PAGE])
+        token = str(len(oldest)) if oldest else None
+        return LostPushes(messages=oldest, token=token, more=len(self._shop.lost) > len(oldest))
+
+    async def confirm_lost_pushes(self, token: str) -> None:
+        self._shop.called("confirm_lost_pushes")
+        del self._shop.lost[: int(token)]
 
     async def aclose(self) -> None:
         """There is nothing to close."""

@@ -18,7 +18,7 @@ from domain.messages import CommandContext
 from domain.ports import Clock, Identities
 from domain.values import Platform
 from infrastructure.platforms.connector import Connector, ExternalListing, PlatformCallFailed
-from infrastructure.platforms.hints import PushMessage
+from infrastructure.platforms.hints import LostPush, PushMessage
 from infrastructure.platforms.shopee import webhook as shopee_webhook
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import inbox, items, lanes
@@ -68,6 +68,7 @@ class Watch:
                         watched = scanned = now
                         await self._remember(watched, scanned)
                     elif watched is None or now - watched >= self.poll_every:
+                        await self._take_up_lost_notifications()
                         await self._look("poll", (watched or now) - OVERLAP)
                         watched = now
                         await self._remember(watched, None)
@@ -100,6 +101,32 @@ class Watch:
         await self._compare(sorted(pointed_at), "push")
         async with self.pool.connection() as connection:
             await inbox.handled(connection, [number for number, _ in waiting])
+
+    async def _take_up_lost_notifications(self) -> None:
+        """Stored before they are confirmed. Looking at what was updated goes on when the shop will not tell of them."""
+        try:
+            more = True
+            while more:
+                lost = await self.connector.lost_pushes()
+                for push in lost.messages:
+                    await self._store(push)
+                if lost.token is not None:
+                    await self.connector.confirm_lost_pushes(lost.token)
+                more = lost.more and lost.token is not None
+        except PlatformCallFailed as failed:
+            log.warning("lost_notifications_not_read", connection_id=self.lane.connection_id, code=failed.error.code)
+
+    async def _store(self, push: LostPush) -> None:
+        """Into the inbox of its shop, whichever that is: the platform keeps them for the application as a whole."""
+        if push.shop_id is None:
+            return
+        async with self.pool.connection() as connection:
+            whose = await lanes.shop_of(connection, platform=self.lane.platform, shop_id=push.shop_id)
+            if whose is not None:
+                org_id, connection_id = whose
+                await inbox.accept(
+                    connection, org_id=org_id, connection_id=connection_id, dedupe_key=push.key, body=push.body
+                )
 
     async def _look(self, source: str, updated_since: datetime | None) -> None:
         cursor: str | None = None

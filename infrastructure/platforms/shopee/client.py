@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from msgspec import Struct
+import structlog
+from msgspec import Raw, Struct
 
 from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
@@ -29,7 +30,7 @@ from infrastructure.platforms.connector import (
     RowRefused,
     StockChange,
 )
-from infrastructure.platforms.hints import LostPushes
+from infrastructure.platforms.hints import LostPush, LostPushes
 from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.shopee import mapping, requests, rows, webhook, wire
 from infrastructure.platforms.shopee.envelope import parse
@@ -64,6 +65,8 @@ _NEW_ITEM_WAITS: Final = (0.5, 1.0, 1.5, 2.0, 2.0)
 """A new item may be unknown to `init_tier_variation` for about five seconds."""
 
 T = TypeVar("T")
+
+_log: Final = structlog.get_logger(__name__)
 
 
 class ShopeeConnector:
@@ -199,7 +202,7 @@ class ShopeeConnector:
         answer = await self._session.ask(requests.get_lost_push_message())
         found = parse(answer.response, _LostMessages)
         return LostPushes(
-            messages=tuple(webhook.message(envelope) for envelope in found.push_message_list or ()),
+            messages=_understood(found.push_message_list or ()),
             token=None if found.last_message_id is None else str(found.last_message_id),
             more=found.has_next_page,
         )
@@ -318,9 +321,20 @@ async def _at_once(reads: Sequence[Awaitable[T]]) -> list[T]:
     return results
 
 
+def _understood(messages: Sequence[Raw]) -> tuple[LostPush, ...]:
+    """Those that are messages at all: one that is not must not hold up the others for ever."""
+    found: list[LostPush] = []
+    for raw in messages:
+        try:
+            found.append(webhook.lost(bytes(raw)))
+        except webhook.PushRefused as refused:
+            _log.warning("lost_push_not_understood", platform="shopee", reason=str(refused))
+    return tuple(found)
+
+
 class _LostMessages(Struct, frozen=True):
     has_next_page: bool = False
-    push_message_list: list[webhook.PushEnvelope] | None = None
+    push_message_list: list[Raw] | None = None
     last_message_id: int | None = None
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from infrastructure.platforms.hints import HintKind, ListingHint, PushMessage
+from infrastructure.platforms.hints import HintKind, ListingHint, LostPush, PushMessage
 from infrastructure.platforms.shopee.mapping import moment
 from infrastructure.platforms.shopee.signing import push_is_genuine
 
@@ -67,6 +67,12 @@ def understand(raw_body: bytes) -> PushMessage:
     except (msgspec.DecodeError, UnicodeDecodeError) as reason:
         raise PushRefused(f"not a push message: {reason}", genuine=True) from reason
     return message(envelope)
+
+
+def lost(raw_body: bytes) -> LostPush:
+    """One of the messages that did not reach us. Raises `PushRefused`."""
+    understood = understand(raw_body)
+    return LostPush(key=understood.key, shop_id=understood.shop_id, body=raw_body)
 
 
 def message(envelope: PushEnvelope) -> PushMessage:

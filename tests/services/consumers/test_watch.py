@@ -28,7 +28,15 @@ from domain.listing.events import (
 from domain.policies.conflict_policy import ConflictPolicy, LatestWins, Manual, PlatformWinsAlways
 from domain.policies.retry import ErrorClass
 from domain.product.commands import AddVariant
-from infrastructure.platforms.connector import ExternalListing, ListedVariant, ListingStatus, PlatformError
+from infrastructure.platforms.connector import (
+    ExternalListing,
+    ListedVariant,
+    ListingStatus,
+    PlatformCallFailed,
+    PlatformError,
+)
+from infrastructure.platforms.hints import LostPush, LostPushes
+from infrastructure.platforms.in_memory import LOST_PAGE
 from infrastructure.shops import inbox
 from services.consumers.lane_keeper import end
 from services.consumers.watch import Watch
@@ -201,6 +209,59 @@ async def test_a_look_at_what_was_updated_lately_finds_an_edit_that_nobody_told_
         await until(lambda: found(stage))
     (seen,) = await stage.told(ShadowObserved)
     assert (seen.source, [change.new for change in seen.changes]) == ("poll", [99_000])
+
+
+def lose(stage: Stage, shop_id: int, item: str, number: int) -> None:
+    """A notification that never came, kept by the platform."""
+    body = msgspec.json.encode({"code": 22, "shop_id": shop_id, "timestamp": 1, "data": {"item_id": int(item)}})
+    stage.shop.lost.append(LostPush(key=f"lost-{number}", shop_id=str(shop_id), body=body))
+
+
+async def test_a_notification_that_did_not_arrive_is_taken_up_at_the_next_poll(stage: Stage) -> None:
+    item = await stage.listed(shop_id="778899")
+    async with watching(stage):
+        untouched = stage.shop.listings[item].updated_at
+        stage.shop.change_variant(item, "BTK", price=99_000)
+        stage.shop.listings[item] = replace(stage.shop.listings[item], updated_at=untouched - timedelta(days=9))
+        for number in range(LOST_PAGE):
+            lose(stage, 404, item, number)
+        lose(stage, 778_899, item, LOST_PAGE)
+        stage.clock.wait(180)
+        await until(lambda: found(stage))
+    (seen,) = await stage.told(ShadowObserved)
+    assert (seen.source, [change.new for change in seen.changes]) == ("push", [99_000])
+    assert stage.shop.lost == []
+
+
+async def test_a_lost_notification_goes_to_the_shop_that_it_is_about(stage: Stage) -> None:
+    item = await stage.listed()
+    await stage.connect("OTHER", shop_id="112233", org_id="another-seller")
+    await stage.deliver()
+    async with watching(stage):
+        lose(stage, 112_233, item, 1)
+        stage.clock.wait(180)
+        await until(lambda: stage.shop.lost == [])
+    async with stage.pool.connection() as connection:
+        assert len(await inbox.waiting(connection, org_id="another-seller", connection_id="OTHER")) == 1
+        assert await inbox.waiting(connection, org_id=ORG, connection_id="SHP") == []
+
+
+async def test_a_shop_that_does_not_tell_of_lost_notifications_is_polled_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = await stage.listed()
+
+    async def denied() -> LostPushes:
+        error = PlatformError(error_class=ErrorClass.AUTH_DEAD, code="error_permission", message="No permission.")
+        raise PlatformCallFailed(error)
+
+    monkeypatch.setattr(stage.connector, "lost_pushes", denied)
+    async with watching(stage):
+        stage.clock.wait(180)
+        stage.shop.change_variant(item, "BTK", price=99_000)
+        await until(lambda: found(stage))
+    (seen,) = await stage.told(ShadowObserved)
+    assert seen.source == "poll"
 
 
 async def found(stage: Stage) -> bool:

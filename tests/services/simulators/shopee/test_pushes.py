@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infrastructure.platforms.hints import HintKind, ListingHint
-from infrastructure.platforms.shopee.webhook import receive
+from infrastructure.platforms.shopee.webhook import receive, understand
 from services.simulators.shopee.config import SimulatorConfig
 from services.simulators.shopee.pushes import HEALTH_SAMPLE
 from services.simulators.shopee.seed import seed
@@ -124,7 +124,7 @@ async def test_lost_messages_are_fetched_and_confirmed(start_shopee: StartShopee
         await connector.confirm_lost_pushes(first.token)
         rest = await connector.lost_pushes()
         assert not rest.more
-        seen = {hint.external_id for message in first.messages + rest.messages for hint in message.hints}
+        seen = {hint.external_id for push in first.messages + rest.messages for hint in understand(push.body).hints}
         assert seen == {str(item.item_id) for item in items}
 
 
