@@ -15,51 +15,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from msgspec import Struct
-from psycopg import AsyncConnection, errors
+from psycopg import errors
 
 from domain.errors import SyncStoreError
-from domain.messages import RecordedEvent
 from infrastructure.kafka import offsets, topics
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.kafka.offsets import Partition, Step
-from infrastructure.kafka.records import Record, Unreadable, event_of, partition_of
 from infrastructure.kafka.replay import Replay
 from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
-from projections import checkpoints, comparison
+from projections import checkpoints, comparison, generations
+from projections.buckets import Filling
+from projections.catch_up import CatchUp, consumer_of
 from projections.comparison import Difference
-from projections.fill import Source, connect, fill
-from projections.fill_process import fill_in_process
+from projections.fill import Source, connect
+from projections.progress import Progress, Reporter
 from projections.projection import AnyView
-from projections.runner import LIVE, Projections
-from projections.tables import block, create_table, table_of
+from projections.runner import LIVE
+from projections.tables import block, table_of
 
 _log: Final = structlog.get_logger(__name__)
 _sql: Final = load(Path(__file__).with_suffix(".sql"))
-EVENTS_PER_BUCKET: Final = 50_000
-SMALL: Final = 20_000
-"""Up to here a rebuild is done before other processes would have started."""
 LOCK_MILLISECONDS: Final = 2_000
 """Longest that readers wait behind the switch; then it lets them go first and tries again."""
-
-
-class Progress(Struct, frozen=True, kw_only=True):
-    view: str
-    stage: str
-    """"filling", "indexing", "catching up", "comparing", "switching", "done"."""
-    done: int = 0
-    total: int = 0
-    """Events; an estimate while catching up, for events go on arriving."""
-    rate: float = 0.0
-    """Events per second, of this stage and this run."""
-    eta_seconds: float | None = None
 
 
 class Rebuilt(Struct, frozen=True, kw_only=True):
@@ -90,10 +74,6 @@ class GenerationsDiffer(SyncStoreError):
         )
 
 
-class UnreadableRecord(SyncStoreError):
-    """A record in Kafka that must be caught up with cannot be read."""
-
-
 async def rebuild(
     view: AnyView,
     source: Source,
@@ -111,8 +91,10 @@ async def rebuild(
     RecordsExpired, and BrokenHistory for events that cannot be read.
     """
     async with _alone(pool, view), Replay(kafka, read_topics) as replay:
-        work = _Rebuild(view, source, pool, replay, progress, processes)
-        return await work.run(accept_difference=accept_difference)
+        began = time.monotonic()
+        generation = await generations.begin(view, pool, replay)
+        work = _Rebuild(view, generation, source, pool, replay, Reporter(view.name, progress), processes)
+        return await work.run(began, accept_difference=accept_difference)
 
 
 async def build_missing(
@@ -151,140 +133,47 @@ class _Rebuild:
     def __init__(
         self,
         view: AnyView,
+        generation: int,
         source: Source,
         pool: Pool,
         replay: Replay,
-        progress: Callable[[Progress], None],
+        reporter: Reporter,
         processes: int,
     ) -> None:
         self._view = view
+        self._generation = generation
         self._source = source
         self._pool = pool
         self._replay = replay
-        self._progress = progress
-        self._processes = processes
-        self._generation = 0
-        self._caught_up = 0
+        self._reporter = reporter
+        self._filling = Filling(view, generation, source, pool, reporter, processes)
+        self._catch_up = CatchUp(view, generation, pool, replay, reporter)
 
-    @property
-    def _consumer(self) -> str:
-        return f"rebuild.{self._view.name}.{self._generation}"
-
-    async def run(self, *, accept_difference: bool) -> Rebuilt:
-        began = time.monotonic()
-        await self._begin()
-        events = await self._fill()
+    async def run(self, began: float, *, accept_difference: bool) -> Rebuilt:
+        events = await self._filling.run()
         fill_seconds = time.monotonic() - began
         await self._index()
-        self._tell("catching up", 0, 0, time.monotonic())
-        await self._catch_up(await self._replay.ends())
+        self._reporter.tell("catching up")
+        await self._catch_up.to(await self._replay.ends())
         differences = await self._compare()
         if differences and not accept_difference:
             raise GenerationsDiffer(self._view.name, differences)
         await self._switch(events)
-        await self._drop_retired()
-        self._tell("done", events, events, began)
+        await generations.drop_retired(self._view, self._pool)
+        self._reporter.tell("done", events, events)
         _log.info("view_rebuilt", view=self._view.name, generation=self._generation, events=events)
         return Rebuilt(
             view=self._view.name,
             generation=self._generation,
             events=events,
-            caught_up=self._caught_up,
+            caught_up=self._catch_up.applied,
             fill_seconds=fill_seconds,
             seconds=time.monotonic() - began,
             differences=tuple(differences),
         )
 
-    async def _begin(self) -> None:
-        """Take up what was begun in today's shape, or begin; a beginning in another shape is thrown away."""
-        view = self._view
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(checkpoints.sql["of_view"], {"view": view.name})
-            for number, shape, state, *_ in await cursor.fetchall():
-                if state == "building" and shape == view.shape:
-                    self._generation = number
-                elif state == "building":
-                    await _discard(connection, view, number)
-        if self._generation:
-            return
-        ends = await self._replay.ends()
-        async with self._pool.connection() as connection, connection.transaction():
-            cursor = await connection.execute(checkpoints.sql["begin"], {"view": view.name, "shape": view.shape})
-            row = await cursor.fetchone()
-            assert row is not None, "an insert of one row returns one"
-            self._generation = row[0]
-            await create_table(connection, view, self._generation)
-            await offsets.open_partitions(connection, self._consumer, ends)
-            await connection.execute(
-                _sql["cut_buckets"],
-                {
-                    "view": view.name,
-                    "generation": self._generation,
-                    "categories": list(view.categories),
-                    "events_per_bucket": EVENTS_PER_BUCKET,
-                },
-            )
-
-    async def _fill(self) -> int:
-        began = time.monotonic()
-        done = 0
-        while True:
-            buckets = await self._buckets()
-            total = sum(expected for expected, _ in buckets)
-            before = sum(events for _, events in buckets if events is not None) - done
-            left = sum(expected for expected, events in buckets if events is None)
-            self._tell("filling", before + done, total, began, done)
-            if all(events is not None for _, events in buckets):
-                return before + done
-            async with aclosing(self._fill_here() if left <= SMALL else self._fill_in_processes()) as filled:
-                async for events in filled:
-                    done += events
-                    self._tell("filling", before + done, total, began, done)
-            await self._wait_for_others()
-
-    async def _buckets(self) -> list[tuple[int, int | None]]:
-        place = {"view": self._view.name, "generation": self._generation}
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_sql["buckets"], place)
-            return [(expected, events) for expected, events in await cursor.fetchall()]
-
-    async def _wait_for_others(self) -> None:
-        """A process whose rebuild was killed ends with the bucket it is at; until then that bucket is locked."""
-        place = {"view": self._view.name, "generation": self._generation}
-        async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(_sql["wait_for_buckets"], place)
-
-    async def _fill_here(self) -> AsyncGenerator[int, None]:
-        yield await asyncio.to_thread(lambda: sum(fill(self._source, self._view, self._generation)))
-
-    async def _fill_in_processes(self) -> AsyncGenerator[int, None]:
-        finished: asyncio.Queue[int | None] = asyncio.Queue()
-
-        async def one_process() -> None:
-            try:
-                async for events in fill_in_process(self._source, self._view, self._generation):
-                    finished.put_nowait(events)
-            finally:
-                finished.put_nowait(None)
-
-        running = [asyncio.create_task(one_process()) for _ in range(self._processes)]
-        try:
-            ended = 0
-            while ended < len(running):
-                events = await finished.get()
-                if events is None:
-                    ended += 1
-                else:
-                    yield events
-            await asyncio.gather(*running)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-
     async def _index(self) -> None:
-        began = time.monotonic()
-        self._tell("indexing", 0, 0, began)
+        self._reporter.tell("indexing")
         await asyncio.to_thread(self._make_indexes)
 
     def _make_indexes(self) -> None:
@@ -295,32 +184,8 @@ class _Rebuild:
                 connection.execute(block(self._view, "indexes", self._generation))
             connection.execute(f"analyze {table}")
 
-    async def _catch_up(self, until: dict[Partition, int]) -> None:
-        """Apply what Kafka holds from the stored offsets of this rebuild up to `until`."""
-        effect = Projections([self._view], name=self._consumer, generations={self._view.name: self._generation})
-        async with self._pool.connection() as connection:
-            at = await offsets.load_offsets(connection, self._consumer)
-        missing = {partition: 0 for partition in until if partition not in at}
-        total = sum(max(end - at.get(partition, 0), 0) for partition, end in until.items())
-        began, done = time.monotonic(), 0
-        if missing:  # partitions were added to a topic meanwhile
-            async with self._pool.connection() as connection:
-                await offsets.open_partitions(connection, self._consumer, missing)
-            at |= missing
-        async for records in self._replay.records(at, until):
-            events, steps = _step(records, at)
-            async with self._pool.connection() as connection, connection.transaction():
-                await offsets.advance(connection, self._consumer, steps)
-                if events:
-                    await effect.apply(connection, events)
-            at |= {step.partition: step.next_offset for step in steps}
-            done += len(records)
-            self._tell("catching up", done, total, began, done)
-        self._caught_up += done
-
     async def _compare(self) -> list[Difference]:
-        began = time.monotonic()
-        self._tell("comparing", 0, 0, began)
+        self._reporter.tell("comparing")
         async with self._pool.connection() as connection:
             live = (await checkpoints.live_generations(connection)).get(self._view.name)
             if live is None or live.shape != self._view.shape:
@@ -328,10 +193,9 @@ class _Rebuild:
             return await comparison.compare(connection, self._view, live.number, self._generation)
 
     async def _switch(self, events: int) -> None:
-        began = time.monotonic()
         while True:
-            self._tell("switching", 0, 0, began)
-            await self._catch_up(await self._replay.ends())
+            self._reporter.tell("switching")
+            await self._catch_up.to(await self._replay.ends())
             try:
                 return await self._try_switch(events)
             except (errors.LockNotAvailable, errors.DeadlockDetected):
@@ -343,53 +207,12 @@ class _Rebuild:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
             live = await offsets.lock_offsets(connection, LIVE)
-            await self._catch_up(live)
+            await self._catch_up.to(live)
             async with self._pool.connection() as other:
-                reached = await offsets.load_offsets(other, self._consumer)
+                reached = await offsets.load_offsets(other, consumer_of(self._view, self._generation))
             await offsets.open_partitions(connection, LIVE, reached)
             await connection.execute(checkpoints.sql["retire"], {"view": self._view.name})
             await connection.execute(checkpoints.sql["enliven"], view)
             await connection.execute(block(self._view, "view", self._generation))
             await connection.execute(f"grant select on projections.{self._view.name} to syncstore_app")
-            await offsets.forget(connection, self._consumer)
-
-    async def _drop_retired(self) -> None:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(checkpoints.sql["of_view"], {"view": self._view.name})
-            for number, _, state, *_ in await cursor.fetchall():
-                if state == "retired":
-                    await _discard(connection, self._view, number)
-
-    def _tell(self, stage: str, done: int, total: int, began: float, done_now: int = 0) -> None:
-        rate = done_now / max(time.monotonic() - began, 1e-9)
-        left = max(total - done, 0)
-        self._progress(
-            Progress(
-                view=self._view.name,
-                stage=stage,
-                done=done,
-                total=max(total, done),
-                rate=rate,
-                eta_seconds=left / rate if rate else None,
-            )
-        )
-
-
-async def _discard(connection: AsyncConnection[Any], view: AnyView, generation: int) -> None:
-    async with connection.transaction():
-        await connection.execute(f"drop table if exists {table_of(view, generation)}")
-        await offsets.forget(connection, f"rebuild.{view.name}.{generation}")
-        await connection.execute(checkpoints.sql["forget"], {"view": view.name, "generation": generation})
-
-
-def _step(records: Sequence[Record], at: dict[Partition, int]) -> tuple[list[RecordedEvent], list[Step]]:
-    events: list[RecordedEvent] = []
-    ends: dict[Partition, int] = {}
-    for record in records:
-        ends[partition_of(record)] = record.offset + 1
-        event = event_of(record)
-        if isinstance(event, Unreadable):
-            raise UnreadableRecord(f"{record.topic}/{record.partition}:{record.offset} cannot be read: {event.reason}")
-        if event is not None:
-            events.append(event)
-    return events, [Step(partition, at[partition], end, 0, 0) for partition, end in ends.items()]
+            await offsets.forget(connection, consumer_of(self._view, self._generation))

@@ -13,6 +13,7 @@ from projections import overview
 from projections import rebuild as rebuilding
 from projections import verify as verification
 from projections.fill import Source
+from projections.progress import Progress as RebuildProgress
 from projections.projection import AnyView
 from projections.registry import VIEWS
 from services.cli.process import ask, ready_database
@@ -65,7 +66,7 @@ def rebuild(name: str, processes: int, accept_difference: bool) -> None:
     async def made(bar: Progress) -> rebuilding.Rebuilt:
         stages: dict[str, TaskID] = {}
 
-        def show(progress: rebuilding.Progress) -> None:
+        def show(progress: RebuildProgress) -> None:
             if progress.stage not in stages:
                 stages[progress.stage] = bar.add_task(progress.stage, speed="")
             eta = "" if progress.eta_seconds is None else f", {progress.eta_seconds:.0f} s left"

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from domain.product.events import BasePriceChanged
-from projections import rebuild as rebuilding
+from projections import buckets
 from projections.catalogue.projector import CATALOGUE
 from projections.catalogue.reader import list_products, read_product
 from projections.comparison import checksum
 from projections.history.projector import HISTORY
 from projections.overview import list_views
-from projections.rebuild import GenerationsDiffer, Progress, RebuildRunning, build_missing
+from projections.progress import Progress
+from projections.rebuild import GenerationsDiffer, RebuildRunning, build_missing
 from projections.registry import VIEWS
 from projections.verify import verify
 from tests.projections.stage import ORG, Stage, created, until
@@ -25,12 +26,13 @@ KILLED = """
 import asyncio, os, signal, sys
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.postgres.pool import WORKER, open_pool
-from projections import rebuild as rebuilding
+from projections import buckets
 from projections.catalogue.projector import CATALOGUE
 from projections.fill import Source
+from projections.rebuild import rebuild
 
 url, bootstrap, stage, *topics = sys.argv[1:]
-rebuilding.EVENTS_PER_BUCKET = 10
+buckets.EVENTS_PER_BUCKET = 10
 
 def die(progress):
     if progress.stage == stage:
@@ -39,7 +41,7 @@ def die(progress):
 async def main():
     async with open_pool(url, role=WORKER, name="killed", max_size=6) as pool:
         kafka = KafkaSettings(bootstrap=bootstrap)
-        await rebuilding.rebuild(CATALOGUE, Source(url, WORKER), pool, kafka, progress=die, read_topics=topics)
+        await rebuild(CATALOGUE, Source(url, WORKER), pool, kafka, progress=die, read_topics=topics)
 
 asyncio.run(main())
 """
@@ -145,8 +147,8 @@ async def test_a_row_that_is_not_what_the_events_say_is_shown_before_it_is_repla
 async def test_large_fills_run_in_processes_and_tell_how_far_they_are(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuilding, "SMALL", 0)
-    monkeypatch.setattr(rebuilding, "EVENTS_PER_BUCKET", 7)
+    monkeypatch.setattr(buckets, "SMALL", 0)
+    monkeypatch.setattr(buckets, "EVENTS_PER_BUCKET", 7)
     await some_products(stage, 20)
     told: list[Progress] = []
     (rebuilt,) = await stage.build(CATALOGUE, progress=told.append)
