@@ -57,8 +57,11 @@ class BlockingConnection:
         return BlockingCursor(self)
 
     def put(self, table: str, row: dict[str, Any]) -> None:
-        assert self._open is not None, "rows are copied within a transaction"
-        put_row(self._open, table, row)
+        one = self._open or Transaction(self._database)
+        assert one.get("view_rows", (table, row["org_id"], row[NAMES.key])) is None, "a row is there twice"
+        put_row(one, table, row)
+        if self._open is None:
+            one.commit()
 
 
 class Answer:

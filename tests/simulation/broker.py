@@ -59,6 +59,8 @@ class Broker:
         """Ids of events that are refused."""
         self.is_down = False
         self.handed_over: Callable[[Process | None, Sequence[bytes]], None] = lambda _, __: None
+        self.pinch: Callable[[Process | None], None] = lambda _: None
+        """Told when it would be worst for a process to freeze."""
         self.trace: list[str] = []
         self.members: list[Member] = []
         """Of groups, whether or not these still count them in."""
@@ -205,5 +207,6 @@ class Producer:
         _, acknowledged = self._queues[partition].pop(0)
         if not acknowledged.done():
             acknowledged.set_result(None)
+            self._broker.pinch(self._process)
         if self._queues[partition]:
             self._send(partition)

@@ -8,7 +8,7 @@ from infrastructure.kafka.offsets import _sql as OFFSETS  # noqa: N812  # a tabl
 from infrastructure.kafka.parking import _sql as PARKING  # noqa: N812
 from tests.simulation.database import STATEMENTS, Result, Transaction, Values
 
-TABLES: Final = ("consumer_offsets", "consumer_parked", "consumer_dropped")
+TABLES: Final = ("consumer_offsets", "consumer_parked", "consumer_dropped", "applied")
 
 
 class Waiting(NamedTuple):

@@ -17,6 +17,7 @@ from infrastructure.kafka.effect import Effect
 from infrastructure.kafka.faults import NotYet
 from infrastructure.kafka.offsets import Partition
 from infrastructure.kafka.partitions import partition_of
+from infrastructure.kafka.records import _SCHEMAS
 from infrastructure.kafka.topics import BY_CATEGORY, PRODUCT, STOCK
 from infrastructure.outbox.reader import Pending
 from relay.publisher import headers_of
@@ -28,6 +29,8 @@ from tests.simulation.world import STREAMS, Violation, World, recorded
 
 METRICS: Final = ConsumerMetrics(CollectorRegistry())
 NAME: Final = "simulated"
+NEWER: Final = 2
+"""A schema of the event that is read once SyncStore has been upgraded."""
 RECORD: Final = "simulation: record that an event was applied"
 
 
@@ -128,16 +131,14 @@ class Consumers:
     async def drain(self) -> None:
         world = self.world
         world.refusing.clear()
+        _SCHEMAS["product.renamed"] = NEWER
         if all(self.stops[process.name].is_set() for process in self.living()):
             self.start()
         parked = world.database.tables["consumer_parked"]
         await world.until(self.has_read_all, "consumers that have read everything")
         while parked:
             key = min(row.key for row in parked.values())
-            try:
-                await parking.release(world.pool, self.effect, key)
-            except parking.StillRefused:  # unreadable for good
-                await parking.drop(world.pool, self.effect.name, key, because="unreadable", by="rina")
+            await parking.release(world.pool, self.effect, key)
         for stop in self.stops.values():
             stop.set()
         await world.until(lambda: not self.living(), "consumers that end when asked to")
@@ -188,12 +189,13 @@ def publish(world: World, row: Pending, *, unreadable: bool = False) -> None:
     batch = Batch()
     headers: list[Header] = headers_of(row)
     if unreadable:
-        headers = [*headers, ("ce_dataschema", b"urn:syncstore:product.renamed:99")]
+        headers = [*headers, ("ce_dataschema", b"urn:syncstore:product.renamed:%d" % NEWER)]
     batch.append(timestamp=0, key=row.partition_key, value=row.data, headers=headers)
     world.broker.write(Partition(topic, partition_of(row.partition_key, PARTITIONS)), batch)
 
 
 async def schedule(world: World) -> None:
+    _SCHEMAS["product.renamed"] = 1
     consumers = Consumers(world, Applied(world))
     for _ in range(world.random.choice((1, 1, 2, 3))):
         consumers.start()

@@ -176,6 +176,8 @@ class Weather:
         """Share of requests that are lost on their way."""
         self.lost_after = 0.008
         """Share of answers that are lost on their way back."""
+        self.stalls = 0.003
+        """Share of ways that take up to a second."""
 
     def delay(self) -> float:
         """Seconds."""
@@ -184,7 +186,7 @@ class Weather:
             return 0.0
         if luck < 0.97:
             return luck * 0.004
-        if luck < 0.997:
+        if luck < 1 - self.stalls:
             return luck * 0.06
         self.happened()
         return self._loop.random.random()

@@ -195,6 +195,7 @@ class Consumer:
     async def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         await self._round_trip()
         ends = {partition: len(self.broker.logs[partition]) for partition in partitions}
+        self.broker.pinch(self.process)
         await asyncio.sleep(self.broker.weather.delay())
         return ends
 

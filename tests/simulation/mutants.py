@@ -7,6 +7,7 @@ from typing import Final
 from infrastructure.kafka.offsets import _sql as OFFSETS  # noqa: N812  # a table of statements, as its sisters
 from infrastructure.outbox.leases import SQL as LEASES
 from infrastructure.outbox.reader import SQL as OUTBOX
+from infrastructure.shops.push_queue import SQL as QUEUE
 from tests.simulation.database import Meaning, Result, Transaction, Values
 from tests.simulation.mutation import Mutant, MutantStatement
 from tests.simulation.outbox_statements import Lease, delete_acknowledged
@@ -18,15 +19,6 @@ def _unfenced(_: Meaning) -> Meaning:
         for position in found:
             tx.remove("outbox", position, relaxed=True)
         return Result([(position,) for position in found])
-
-    return delete
-
-
-def _fenced_by_name_alone(_: Meaning) -> Meaning:
-    def delete(tx: Transaction, p: Values) -> Result:
-        leases: dict[int, Lease] = tx.database.tables["relay_leases"]
-        terms = ",".join(str(leases[int(shard)].term) for shard in p["shards"][1:-1].split(",") if shard)
-        return delete_acknowledged(tx, {**p, "terms": f"{{{terms}}}"})
 
     return delete
 
@@ -69,8 +61,20 @@ def _moving_from_anywhere(_: Meaning) -> Meaning:
     return move
 
 
+def _done_whatever_came(_: Meaning) -> Meaning:
+    def done(tx: Transaction, p: Values) -> Result:
+        if tx.get("push_queue", p["listing_id"]) is None:
+            return Result()
+        tx.remove("push_queue", p["listing_id"])
+        return Result(rowcount=1)
+
+    return done
+
+
 RELAY: Final = "relay"
 CONSUMER: Final = "consumer"
+REBUILD: Final = "rebuild"
+PUSH: Final = "push"
 
 MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
     Mutant(
@@ -197,12 +201,6 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         name="deletes whoever owns the shard", scenario=RELAY, text=OUTBOX["delete_acknowledged"], means=_unfenced
     ),
     MutantStatement(
-        name="deletes under the name of an owner that has been another",
-        scenario=RELAY,
-        text=OUTBOX["delete_acknowledged"],
-        means=_fenced_by_name_alone,
-    ),
-    MutantStatement(
         name="deletes from the first position to the last",
         scenario=RELAY,
         text=OUTBOX["delete_acknowledged"],
@@ -294,6 +292,94 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         before="            begins = await self._consumer.beginning_offsets(topic_partitions)\n",
         after="            begins = await self._consumer.beginning_offsets(topic_partitions)\n"
         "            early = await self._consumer.end_offsets(topic_partitions)\n",
-        also=(("            ends = await self._consumer.end_offsets(topic_partitions)\n", "            ends = early\n"),),
+        also=(
+            ("            ends = await self._consumer.end_offsets(topic_partitions)\n", "            ends = early\n"),
+        ),
+    ),
+    Mutant(
+        name="folds a fact whatever the row has folded",
+        scenario=REBUILD,
+        module="projections.runner",
+        before="            if fact.version > reached:\n",
+        after="            if True:\n",
+        also=(("if state is not None and state.version > first:", "if state is not None:"),),
+    ),
+    Mutant(
+        name="remembers which generation is live",
+        scenario=REBUILD,
+        module="projections.runner",
+        before="            generations = {view.name: generation_for(view, live) for view in self._views}\n",
+        after="            generations = {view.name: generation_for(view, live) for view in self._views}\n"
+        "            self._generations = generations\n",
+    ),
+    Mutant(
+        name="looks where Kafka ends after it has filled",
+        scenario=REBUILD,
+        module="projections.catch_up",
+        before="    await offsets.open_partitions(connection, consumer_of(view, generation), ends)\n",
+        after="    pass\n",
+        also=(("missing = {partition: 0 for", "missing = {partition: until[partition] for"),),
+    ),
+    Mutant(
+        name="switches without holding the live members",
+        scenario=REBUILD,
+        module="projections.rebuild",
+        before="live = await offsets.lock_offsets(connection, LIVE)",
+        after="live = await offsets.load_offsets(connection, LIVE)",
+    ),
+    Mutant(
+        name="switches without catching up with the live members",
+        scenario=REBUILD,
+        module="projections.rebuild",
+        before="            await self._catch_up.to(live)\n",
+        after="",
+    ),
+    Mutant(
+        name="catches up into the live generation",
+        scenario=REBUILD,
+        module="projections.catch_up",
+        before="generations={self._view.name: self._generation})",
+        after="generations=None)",
+    ),
+    Mutant(
+        name="marks a bucket in another transaction than its rows",
+        scenario=REBUILD,
+        module="projections.fill",
+        before="with connection.transaction(), _without_cycles():",
+        after="with _without_cycles():",
+    ),
+    Mutant(
+        name="begins a rebuild while another is at it",
+        scenario=REBUILD,
+        module="projections.rebuild",
+        before="if await cursor.fetchone() != (True,):",
+        after="if False:",
+    ),
+    MutantStatement(
+        name="takes a listing off the queue though there was a new reason",
+        scenario=PUSH,
+        text=QUEUE["done"],
+        means=_done_whatever_came,
+    ),
+    Mutant(
+        name="takes a push without an answer for proven",
+        scenario=PUSH,
+        module="services.consumers.sending",
+        before="        sent.fail(failed.error, known.values())\n        return\n",
+        after="        for row in known.values():\n            sent.prove(row)\n        return\n",
+    ),
+    Mutant(
+        name="does not try again what has failed",
+        scenario=PUSH,
+        module="services.consumers.pusher",
+        before="again = sent.retry_at or _next_look(listing, now)",
+        after="again = None",
+    ),
+    Mutant(
+        name="takes a turn that has failed for one that has ended",
+        scenario=PUSH,
+        module="services.consumers.lane",
+        before="            if turn.again_at is None:\n",
+        after="            if True:\n",
     ),
 )

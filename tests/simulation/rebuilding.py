@@ -10,6 +10,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 
 from domain.messages import RecordedEvent
+from infrastructure.kafka.offsets import OffsetsMoved
 from infrastructure.kafka.topics import PRODUCT, STOCK
 from infrastructure.outbox.reader import Pending
 from projections.fill import Source
@@ -57,11 +58,13 @@ class Rebuilds:
         return self.world.start(f"rebuild-{self.count}", self._run)
 
     async def _run(self) -> None:
-        """As an operator does who begins again when it has failed for want of a database or of Kafka."""
+        """As an operator does who begins again when it has failed: for want of a database or of Kafka, or because
+        another began while this one had lost the connection that kept others away.
+        """
         while True:
             try:
                 rebuilt = await rebuild(NAMES, SOURCE, self.world.database.pool(), KAFKA, read_topics=READ)
-            except (psycopg.Error, KafkaError, OSError):
+            except (psycopg.Error, KafkaError, OSError, OffsetsMoved):
                 await asyncio.sleep(0.05)
             except RebuildRunning:
                 return
@@ -101,6 +104,9 @@ def is_live(world: World) -> None:
     tables["projection_generations"]["names", 1] = Generation(1, "live", 0)
     tables["view_tables"]["projections.names_1"] = "indexed"
     tables["views"]["projections.names"] = "projections.names_1"
+    for partition in world.broker.logs:
+        if partition.topic in READ:
+            tables["consumer_offsets"][LIVE, *partition] = 0
 
 
 def check(world: World) -> None:

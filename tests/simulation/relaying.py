@@ -17,12 +17,21 @@ from tests.simulation.world import STREAMS, Violation, World
 KAFKA: Final = KafkaSettings(bootstrap="twin:9092")
 METRICS: Final = RelayMetrics(CollectorRegistry())
 LEASE_SECONDS: Final = 0.6
+MOODS: Final = ("any", "any", "calm", "power cuts", "slow")
+HAPPENS: Final = {"any": range(10), "calm": (6,), "power cuts": (5, 5, 5, 6), "slow": (2, 6, 9)}
+"""In calm nothing is lost or killed: relays join, and shards change hands."""
 
 
 class Relays:
     def __init__(self, world: World) -> None:
         self.world = world
         self.batch = world.random.choice((1, 2, 3, 5, 50))
+        self.mood = world.random.choice(MOODS)
+        if self.mood == "calm":
+            for weather in (world.database.weather, world.broker.weather):
+                weather.lost_before = weather.lost_after = 0.0
+        if self.mood == "slow":
+            world.database.weather.stalls = 0.03
         self.stop = asyncio.Event()
         self.names = 0
         self.dropped: set[int] = set()
@@ -51,7 +60,7 @@ class Relays:
     def disturb(self) -> None:
         world, random = self.world, self.world.random
         relays = [process for process in world.living() if process.name.startswith("relay")]
-        match random.randrange(10):
+        match random.choice(HAPPENS[self.mood]):
             case 0 | 1 if relays:
                 victim = random.choice(relays)
                 world.kill(victim)

@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import structlog
 
-from tests.simulation import consuming, rebuilding, relaying
+from infrastructure.kafka.records import _SCHEMAS
+from tests.simulation import consuming, pushing, rebuilding, relaying
 from tests.simulation.blocking import BlockingConnection
 from tests.simulation.broker import Producer
 from tests.simulation.group import KafkaBroker
@@ -22,6 +23,7 @@ SCENARIOS: Final[dict[str, Callable[[World], Coroutine[Any, Any, None]]]] = {
     "relay": relaying.schedule,
     "consumer": consuming.schedule,
     "rebuild": rebuilding.schedule,
+    "push": pushing.schedule,
 }
 
 
@@ -44,6 +46,7 @@ def twins() -> Iterator[None]:
     structlog.configure(wrapper_class=silent, cache_logger_on_first_use=False)
     with ExitStack() as stack:
         stack.callback(structlog.configure, **before)
+        stack.enter_context(patch.dict(_SCHEMAS))
         for name, twin in _TWINS.items():
             stack.enter_context(patch(name, twin))
         yield
@@ -73,7 +76,7 @@ _TWINS: Final[dict[str, Any]] = {
     "projections.fill.connect": lambda *_: BlockingConnection(_worlds[-1].database),
     "projections.rebuild.connect": lambda *_: BlockingConnection(_worlds[-1].database),
     "projections.fill.set_json_dumps": lambda *_: None,
-    "projections.rebuild.EVENTS_PER_BUCKET": 3,
+    "projections.buckets.EVENTS_PER_BUCKET": 3,
     # As many as can matter to so few keys.
     "infrastructure.outbox.shards.SHARDS": SHARDS,
     "infrastructure.outbox.leases.SHARDS": SHARDS,

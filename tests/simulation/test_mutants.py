@@ -10,7 +10,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.mutation import Mutant, MutantStatement
 from tests.simulation.running import Failed, run
 
-SEEDS: Final = 2_000
+SEEDS: Final = 3_000
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from psycopg import errors
 
 from infrastructure.outbox.reader import Pending
+from infrastructure.postgres.statements import load
+from projections import rebuild
 from projections.checkpoints import sql as GENERATIONS  # noqa: N812  # a table of statements, as its sisters
-from projections.rebuild import _sql as REBUILD  # noqa: N812
 from projections.runner import _sql as RUNNER  # noqa: N812
 from tests.simulation.database import STATEMENTS, Result, Transaction, Values
 from tests.simulation.names.projector import NAMES
 
+REBUILD: Final = load(Path(rebuild.__file__).with_suffix(".sql"))
 TABLES: Final = ("projection_generations", "projection_buckets", "view_tables", "view_rows", "views")
 Edge = tuple[str, str] | None
 
@@ -39,11 +42,7 @@ def _generations(tx: Transaction, view: str) -> list[tuple[int, Generation]]:
 @STATEMENTS.means(GENERATIONS["live"], "live")
 def _live(tx: Transaction, p: Values) -> Result:
     return Result(
-        [
-            (name, number, one.shape)
-            for (name, number), one in tx.scan("projection_generations")
-            if one.state == "live"
-        ]
+        [(name, number, one.shape) for (name, number), one in tx.scan("projection_generations") if one.state == "live"]
     )
 
 
@@ -114,9 +113,7 @@ def _streams(tx: Transaction) -> dict[tuple[str, str], list[Pending]]:
 
 
 def _buckets(tx: Transaction, p: Values) -> list[tuple[tuple[str, int, int], Bucket]]:
-    return [
-        (place, one) for place, one in tx.scan("projection_buckets") if place[:2] == (p["view"], p["generation"])
-    ]
+    return [(place, one) for place, one in tx.scan("projection_buckets") if place[:2] == (p["view"], p["generation"])]
 
 
 @STATEMENTS.means(REBUILD["buckets"], "buckets")

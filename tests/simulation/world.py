@@ -16,7 +16,7 @@ from msgspec import Struct
 from infrastructure.kafka.topics import BY_CATEGORY
 from infrastructure.outbox.reader import Pending
 from infrastructure.outbox.shards import shard_of
-from tests.simulation import consumer_statements, outbox_statements, view_statements
+from tests.simulation import consumer_statements, outbox_statements, push_statements, view_statements
 from tests.simulation.broker import Broker
 from tests.simulation.database import Database, Result, Values
 from tests.simulation.outbox_statements import Lease
@@ -47,8 +47,8 @@ class World:
     def __init__(self, seed: str) -> None:
         self.loop = Scheduler(seed)
         self.random = self.loop.random
-        tables = (*outbox_statements.TABLES, *consumer_statements.TABLES, *view_statements.TABLES, "applied")
-        self.database = Database(self.loop, tables)
+        modules = (outbox_statements, consumer_statements, view_statements, push_statements)
+        self.database = Database(self.loop, [table for module in modules for table in module.TABLES])
         self.broker = Broker(self.loop)
         outbox_statements.install(self.database)
         self.pool: Any = self.database.pool()
@@ -65,6 +65,8 @@ class World:
         """How often something went wrong on purpose."""
         self.database.watch = self._watch
         self.broker.handed_over = self._watch_sending
+        if self.chance(0.25):
+            self.broker.pinch = self._pinch
         self.database.weather.happened = self.broker.weather.happened = self._happened
         self.broker.trace = self.database.trace
 
@@ -145,12 +147,21 @@ class World:
             process.frozen = True
             self.loop.later(seconds, self.loop.thaw, process)
 
+    def _pinch(self, process: Process | None) -> None:
+        """Long enough that its shards and partitions become another's, who then cannot end the work at once."""
+        if process is not None and process.alive and not self.broker.weather.fair and self.chance(0.15):
+            self.freeze(process, 0.6 + self.random.random() * 0.5)
+            if self.chance(0.5):
+                self.loop.later(0.05, self.stop_broker, 1.0)
+
     def restart_database(self) -> None:
         self.trouble += 1
         self.database.fail_over(power_cut=self.chance(0.5))
 
     def stop_broker(self, seconds: float) -> None:
         self.trouble += 1
+        if self.broker.weather.fair:
+            return
         self.note(f"kafka is away for {seconds:.2f}")
         self.broker.is_down = True
         self.loop.later(seconds, setattr, self.broker, "is_down", False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from msgspec import field
+
 from domain.events import DomainEvent
 from domain.product.events import ProductRenamed
 from projections.projection import Fact, Row, View, touch
@@ -13,7 +15,7 @@ from projections.projection import Fact, Row, View, touch
 class Name(Row):
     stream_id: str
     name: str = ""
-    folded: list[int] = []
+    folded: list[int] = field(default_factory=list)
 
 
 def _fold(row: Name | None, fact: Fact, event: DomainEvent) -> Name:
