@@ -1,7 +1,7 @@
 """Several processes in one terminal: start them, show their lines, restart what dies, stop all cleanly.
 
-Each part is the same command that production runs on its own. It ends with the supervisor, even a killed one: its standard
-input is a pipe that the supervisor holds open, see `services.supervised`.
+Each part is the same command that production runs on its own. It ends with the supervisor, even a killed one: its
+standard input is a pipe that the supervisor holds open, see `services.supervised`.
 """
 
 from __future__ import annotations

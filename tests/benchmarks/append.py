@@ -38,7 +38,10 @@ PLANS: Final = {Size.SMALL: Plan((1, 8), 0.3, 2), Size.FULL: Plan((1, 8, 32, 128
 
 
 def contenders(url: str, callers: int) -> dict[str, AbstractAsyncContextManager[Measure]]:
-    found = {OURS: append_load.ours(url, callers), BARE_SQL: append_load.bare(url, callers)}
+    found: dict[str, AbstractAsyncContextManager[Measure]] = {
+        OURS: append_load.ours(url, callers),
+        BARE_SQL: append_load.bare(url, callers),
+    }
     if "eventsourcing" in versions():
         found["pyeventsourcing"] = append_load.peers(url, callers, db_functions=False)
         found["pyeventsourcing, db functions"] = append_load.peers(url, callers, db_functions=True)

@@ -58,7 +58,7 @@ def _bar(name: str, spread: Spread, x: _Scale, y: float, *, colour: str) -> list
     return [
         _text(LEFT - 8, y + 14, name, anchor="end"),
         f'<rect x="{start:.1f}" y="{y + 4:.1f}" width="{max(end - start, 1):.1f}" height="{ROW - 8}" fill="{colour}"/>',
-        f'<line x1="{x(spread.least):.1f}" x2="{x(spread.most):.1f}" y1="{middle:.1f}" y2="{middle:.1f}" stroke="black"/>',
+        f'<line x1="{x(spread.least):.1f}" x2="{x(spread.most):.1f}" y1="{middle}" y2="{middle}" stroke="black"/>',
         _text(WIDTH - RIGHT + 8, y + 14, f"{spread.median:.2f} x"),
     ]
 

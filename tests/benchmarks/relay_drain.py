@@ -1,26 +1,18 @@
-"""How fast one relay drains a backlog, against bare `send()` of the same records by the same client.
-
-    python -m tests.benchmarks.relay_drain --database-url postgresql://... --kafka 127.0.0.1:9092
-
-Both are measured in turn, several rounds. Figures say something about this machine only, their ratio more.
-"""
+"""How fast one relay drains a backlog, beside bare `send()` of the same records and beside other relays."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
-import json
-import statistics
 import time
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-import uvloop
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.kafka.topics import create_or_check
+from infrastructure.kafka.topics import PRODUCT, create_or_check
 from infrastructure.outbox.leases import Leases
 from infrastructure.outbox.reader import Outbox
 from infrastructure.outbox.shards import SHARDS
@@ -29,25 +21,74 @@ from relay.metrics import RelayMetrics
 from relay.publisher import Publisher, headers_of
 from relay.relay import Relay
 from relay.routing import topic_of
+from tests.benchmarks import part
+from tests.benchmarks.figures import OURS, Comparison, Part
+from tests.benchmarks.part import Size, servers
+from tests.benchmarks.peers import faststream_outbox, txoutbox
+from tests.benchmarks.peers.installed import missing, versions
+from tests.benchmarks.peers.records import Record
+from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import fill, scratch_database
 
+ABOUT: Final = """
+A backlog of events of about 300 bytes and ten headers, ten events to a product, drained by one relay in one process
+until Kafka has acknowledged every record and no row is left. The control sends the same records, read and made before
+the clock starts, with bare `send()` of the same client, and deletes nothing. txoutbox (order-preserving, 1,000 rows to
+a claim, all of them published at once) and faststream-outbox (1,000 rows to a claim, deletes in hundreds) get the same
+records in tables of their own and the same producer; both run far above their default settings. faststream-outbox keeps
+the order of a key with one worker only; the figure with 16 shows what it does without. Peers that are not done after
+some seconds are stopped and rated by what they had published and deleted.
+"""
+BARE_SEND: Final = "bare send()"
+PRODUCER: Final[dict[str, Any]] = {"enable_idempotence": True, "max_batch_size": 512 * 1024}
 
-async def measure(database_url: str, kafka: KafkaSettings, events: int, rounds: int) -> dict[str, float]:
-    await create_or_check(kafka)
-    relayed, sent = [], []
-    async with scratch_database(database_url) as (url, pool):
-        for _ in range(rounds):
-            fill(url, events)
-            sent.append(events / await send_each(pool, kafka))
-            relayed.append(events / await drain(pool, kafka, events))
-    return {
-        "events": events,
-        "relay_per_second": round(statistics.median(relayed)),
-        "relay_best": round(max(relayed)),
-        "bare_send_per_second": round(statistics.median(sent)),
-        "bare_send_best": round(max(sent)),
-        "ratio": round(statistics.median(relayed) / statistics.median(sent), 2),
-    }
+
+class Plan(NamedTuple):
+    backlogs: tuple[int, ...]
+    rounds: tuple[int, ...]
+    peers_seconds: float
+
+
+PLANS: Final = {Size.SMALL: Plan((2_000,), (2,), 2.0), Size.FULL: Plan((10_000, 100_000), (5, 3), 10.0)}
+
+
+async def measure(size: Size, progress: Progress) -> Part:
+    """Backlogs of 10,000 and 100,000 rows."""
+    plan = PLANS[size]
+    found = Part(name="relay", title="Relay drain", about=ABOUT)
+    found.notes += [note for note in missing() if "outbox" in note]
+    progress.steps = sum(plan.rounds)
+    with servers() as address:
+        kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
+        await create_or_check(kafka)
+        async with scratch_database(address.database_url) as (url, pool):
+            fill(url, 1_000)
+            await drain(pool, kafka, 1_000)  # topics and statements are warm
+            for backlog, rounds in zip(plan.backlogs, plan.rounds, strict=True):
+                comparison = Comparison(title=f"{backlog:,} rows", unit="records/s", control=BARE_SEND)
+                for number in range(rounds):
+                    progress.step(f"{backlog:,} rows, round {number + 1} of {rounds}")
+                    comparison.add_round(await one_round(url, pool, kafka, backlog, plan.peers_seconds))
+                found.comparisons.append(comparison)
+    return found
+
+
+async def one_round(url: str, pool: Pool, kafka: KafkaSettings, backlog: int, limit: float) -> dict[str, float]:
+    fill(url, backlog)
+    records = await waiting(pool)
+    there = versions()
+    found = {BARE_SEND: backlog / await send_each(records, kafka)}
+    if "txoutbox" in there:
+        await txoutbox.fill(url, records)
+        found["txoutbox"] = await txoutbox.drain(url, kafka, PRODUCER, limit)
+    if "faststream-outbox" in there:
+        for workers in (1, 16):
+            await faststream_outbox.fill(url, records)
+            name = f"faststream-outbox, {workers} worker{'s' if workers > 1 else ''}"
+            found[name] = await faststream_outbox.drain(url, kafka, PRODUCER, limit, topic=PRODUCT, workers=workers)
+    records.clear()
+    gc.collect()
+    return {OURS: backlog / await drain(pool, kafka, backlog)} | found
 
 
 async def drain(pool: Pool, kafka: KafkaSettings, events: int) -> float:
@@ -68,38 +109,32 @@ async def drain(pool: Pool, kafka: KafkaSettings, events: int) -> float:
     return took
 
 
-async def send_each(pool: Pool, kafka: KafkaSettings) -> float:
-    """The records read and made before the clock starts; the database is left as it is."""
-    rows, low = [], 0
+async def waiting(pool: Pool) -> list[Record]:
+    """What is in the outbox, read and made; the database is left as it is."""
+    records, low = [], 0
     outbox = Outbox(pool, "nobody")
-    while part := await outbox.pending(low=low, shards=range(SHARDS), under_way=(), limit=50_000):
-        rows += part
-        low = part[-1].position
-    records = [(topic_of(row.stream_id), row.data, row.partition_key, headers_of(row)) for row in rows]
-    producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True, max_batch_size=512 * 1024)
+    while rows := await outbox.pending(low=low, shards=range(SHARDS), under_way=(), limit=50_000):
+        for row in rows:
+            topic = topic_of(row.stream_id)
+            assert topic is not None
+            records.append(Record(topic, row.partition_key, row.data, headers_of(row)))
+        low = rows[-1].position
+    return records
+
+
+async def send_each(records: list[Record], kafka: KafkaSettings) -> float:
+    producer = AIOKafkaProducer(**kafka.client_options(), **PRODUCER)
     await producer.start()
     gc.collect()
-    gc.freeze()  # hundreds of thousands of records at hand are the benchmark's burden, not the client's
+    gc.freeze()  # a hundred thousand records at hand are the benchmark's burden, not the client's
     began = time.perf_counter()
-    waiting = [await producer.send(topic, value, key, headers=headers) for topic, value, key, headers in records]
-    await asyncio.gather(*waiting)
+    sent = [await producer.send(one.topic, one.value, one.key, headers=one.headers) for one in records]
+    await asyncio.gather(*sent)
     took = time.perf_counter() - began
     gc.unfreeze()
     await producer.stop()
     return took
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database-url", required=True)
-    parser.add_argument("--kafka", required=True)
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = uvloop.run(measure(given.database_url, KafkaSettings(bootstrap=given.kafka), given.events, given.rounds))
-    print(json.dumps(found) if given.json else "\n".join(f"{name:<22}{value:>12,}" for name, value in found.items()))
-
-
 if __name__ == "__main__":
-    main()
+    part.run("relay", measure)

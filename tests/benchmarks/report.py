@@ -58,10 +58,10 @@ def markdown(report: Report) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     yield (
-        f"Begun {report.began}, size {report.size}, took {clock(report.seconds)}. Contenders of a comparison took turns "
-        "in every round. Figures are medians with the least and the most of the rounds. A ratio is a contender's figure "
-        "divided by the control's in the same round; the last column is ours divided by the contender's. Absolute "
-        "figures say something about this machine only."
+        f"Begun {report.began}, size {report.size}, took {clock(report.seconds)}. Contenders took turns in each round. "
+        "Figures are medians with the least and the most of the rounds. A ratio is a contender's figure divided by the "
+        "control's in the same round; the last column is ours divided by the contender's. Absolute figures say "
+        "something about this machine only."
     )
     yield ""
     yield "| machine | |"
