@@ -37,7 +37,7 @@ def due(state: ListingState, now: datetime) -> Due:
         return {}
     wanted = {name: field for name, field in state.fields.items() if not field.agrees}
     ready = {name: field for name, field in wanted.items() if not _waits(field, now)}
-    if isinstance(state.link, NotLinked) and (is_withdrawn(state) or _blocked(state, now)):
+    if is_never_shown(state) or (isinstance(state.link, NotLinked) and _blocked(state, now)):
         return {}
     groups: dict[FieldGroup, tuple[DueField, ...]] = {}
     for group in FieldGroup:
@@ -55,6 +55,11 @@ def superseded(rows: Due) -> int:
 def is_withdrawn(listing: Listing) -> bool:
     """We do not want it shown."""
     return listing.field(LISTED).target is False
+
+
+def is_never_shown(listing: Listing) -> bool:
+    """Withdrawn before there was an item to withdraw: there is nothing to do."""
+    return isinstance(listing.link, NotLinked) and is_withdrawn(listing)
 
 
 def needs_creation(listing: Listing) -> bool:

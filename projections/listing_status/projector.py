@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from domain.events import DomainEvent
 from domain.listing import events as listing
+from domain.listing.diff import is_never_shown
 from domain.listing.events import ExternalVariant, FieldGroup
 from domain.listing.evolution import evolve
 from domain.listing.state import Cut, FieldState, Link, Linked, Listing, NotLinked, NotOpened
@@ -105,7 +106,7 @@ def freeze(state: ListingFold) -> ListingRow:
         open_conflicts=sum(field.conflict is not None for field in fields.values()),
         held=sum(field.held is not None for field in fields.values()),
         refused=sum(field.refused is not None for field in fields.values()),
-        behind=sum(not field.agrees for field in fields.values()),
+        behind=0 if is_never_shown(known) else sum(not field.agrees for field in fields.values()),
         last_synced_at=state.last_synced_at,
         opened_at=state.opened_at,
         updated_at=state.updated_at,

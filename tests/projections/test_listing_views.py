@@ -118,6 +118,23 @@ def test_a_fact_before_the_opening_makes_no_row() -> None:
     assert projector.fold(None, fact(1), life()[1]) is None
 
 
+def test_a_product_withdrawn_before_it_was_listed_waits_for_nothing() -> None:
+    withdrawn = listing.DesiredChanged(
+        changes=(ChangedField(field="listed", old=None, new=False),),
+        cause="product",
+        changed_at=NOW,
+        changed_by="user:sari",
+    )
+    state: ListingFold | None = None
+    for version, event in enumerate((life()[0], desired(None, 224_250)), start=1):
+        state = projector.fold(state, fact(version), event)
+    assert state is not None
+    assert projector.freeze(state).behind == 1
+    state = projector.fold(state, fact(3), withdrawn)
+    assert state is not None
+    assert projector.freeze(state).behind == 0
+
+
 async def test_listings_show_how_they_stand_and_conflicts_how_they_ended(stage: Stage) -> None:
     await stage.build()
     async with stage.running():
