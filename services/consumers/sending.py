@@ -144,14 +144,22 @@ async def _send_by_sku(
         "the item at the shop has no such variant: add it there, or list the product anew",
     )
     known = {sku: row for sku, row in by_sku.items() if sku in variants}
+    figures = {sku: row.value for sku, row in known.items() if isinstance(row.value, int)}
+    sent.refuse(
+        [row for sku, row in known.items() if sku not in figures],
+        ErrorClass.VALID,
+        "not_a_number",
+        "a price and a stock are whole numbers: change the product, or resolve the conflict with one",
+    )
+    known = {sku: known[sku] for sku in figures}
     if not known:
         return
     try:
         if group is FieldGroup.OFFER:
-            prices = tuple(PriceChange(variants[sku], sku, int(row.value or 0)) for sku, row in known.items())  # type: ignore[arg-type]  # prices are figures
+            prices = tuple(PriceChange(variants[sku], sku, price) for sku, price in figures.items())
             result = await connector.update_prices(external_id, prices)
         else:
-            pieces = tuple(StockChange(variants[sku], sku, int(row.value or 0)) for sku, row in known.items())  # type: ignore[arg-type]  # and so is stock
+            pieces = tuple(StockChange(variants[sku], sku, stock) for sku, stock in figures.items())
             result = await connector.update_stock(external_id, pieces)
     except PlatformCallFailed as failed:
         sent.fail(failed.error, known.values())

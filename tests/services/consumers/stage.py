@@ -230,9 +230,13 @@ class Stage:
         )
 
     async def lane(self, connection_id: str = "SHP") -> Lane:
-        async with self.pool.connection() as connection:
-            mine = await lanes.claim(connection, owner=ME, limit=10)
-        return next(lane for lane in mine if lane.connection_id == connection_id)
+        while True:
+            async with self.pool.connection() as connection:
+                mine = await lanes.claim(connection, owner=ME, limit=10)
+            for lane in mine:
+                if lane.connection_id == connection_id:
+                    return lane
+            await asyncio.sleep(0.01)  # a watch is writing to its row, which a claim passes over
 
     async def watch(self) -> Watch:
         lane = await self.lane()

@@ -11,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from domain.connection.commands import PauseConnection, ResumeConnection
-from domain.listing.commands import PauseListing, ResumeListing
+from domain.listing.commands import PauseListing, ResumeListing, SetDesired
 from domain.listing.events import (
     ConflictDetected,
     DriftFound,
@@ -220,6 +220,18 @@ async def test_a_variant_that_the_item_does_not_have_is_refused_until_it_is_ther
     assert set(refused) == {"price:BTK-L", "stock:BTK-L"}
     assert {event.code for event in refused.values()} == {"variant_not_at_shop"}
     assert {variant.sku for variant in stage.shop.listings[item].variants} == {"BTK-S", "BTK-M"}
+    assert await stage.queued() == []
+
+
+async def test_a_price_that_is_no_number_is_refused_and_the_rest_goes(stage: Stage) -> None:
+    item = await stage.listed(variants=sizes("S", "M"))
+    wanted = {name: field.target for name, field in (await stage.listing()).fields.items()}
+    wanted |= {"price:BTK-S": "mahal", "price:BTK-M": 231_000}
+    await stage.tell(SetDesired(values=wanted, cause="test", at=stage.clock.now(), by="user:rina"))
+    await stage.settle()
+    (refused,) = await stage.told(PushRefused)
+    assert (refused.fields, refused.code) == (("price:BTK-S",), "not_a_number")
+    assert [variant.price for variant in stage.shop.listings[item].variants] == [228_850, 231_000]
     assert await stage.queued() == []
 
 
