@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from domain.catalogue_file.columns import UnusedColumn
 from domain.catalogue_file.file import CatalogueFile
 from domain.catalogue_file.products import ProductRows, group_products
 from domain.catalogue_file.rows import CatalogueRow, RowRejected
@@ -42,12 +43,14 @@ async def import_path(
     batch = identities.new()
     context = CommandContext(org_id=org_id, actor=ACTOR, now=clock.now(), correlation_id=batch, batch_id=batch)
     with path.open("rb") as lines:
+        file = CatalogueFile(_lines(lines))
         return await import_products(
-            products_of(CatalogueFile(_lines(lines))),
+            products_of(file),
             plan,
             store=store,
             identities=identities,
             context=context,
+            unused_columns=file.header.unused,
             progress=progress,
         )
 
@@ -59,6 +62,14 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def shown(rejections: Sequence[RowRejected], most: int = 20) -> Iterator[str]:
     """Lines for a person: what is wrong where, and what to do."""
     for one in rejections[:most]:
-        yield f"line {one.line}, {one.column}: {one.reason} {one.remedy}"
+        place = f"line {one.line}" if one.column is None else f"line {one.line}, {one.column}"
+        value = "" if not one.value or one.value in one.reason else f" (in {one.value!r})"
+        yield f"{place}: {one.reason}{value}. {one.remedy}"
     if len(rejections) > most:
         yield f"... and {len(rejections) - most} more; --json tells all"
+
+
+def shown_unused(columns: Sequence[UnusedColumn]) -> Iterator[str]:
+    for column in columns:
+        meant = "" if column.meant is None else f" Did you mean {column.meant}?"
+        yield f"column {column.heading!r} is not used: SyncStore knows no such column.{meant}"

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from domain.catalogue_file.columns import Header, UnusedColumn
 from domain.catalogue_file.file import CatalogueFile
 from domain.catalogue_file.products import ProductRows, group_products
 from domain.catalogue_file.rows import CatalogueRow, RowRejected
@@ -25,7 +26,10 @@ RENEW_SECONDS: Final = 5.0
 
 
 class ImportReport(Struct, frozen=True, kw_only=True):
-    """Rows of the file by what became of them, and the rejected ones with line, reason and remedy."""
+    """Rows of the file by what became of them, and the rejected ones with line, reason and remedy.
+
+    `unused_columns` are headings that mean nothing here, each with the one that was perhaps meant.
+    """
 
     rows: int
     created: int
@@ -35,6 +39,7 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     products: int
     events: int
     rejections: tuple[RowRejected, ...]
+    unused_columns: tuple[UnusedColumn, ...] = ()
 
 
 def report_of(tally: Tally) -> ImportReport:
@@ -47,6 +52,7 @@ def report_of(tally: Tally) -> ImportReport:
         products=tally.products,
         events=tally.events,
         rejections=tuple(tally.rejections[:MAX_REJECTIONS]),
+        unused_columns=tally.unused_columns,
     )
 
 
@@ -85,21 +91,28 @@ async def run_import(
 ) -> Tally:
     """Raises the refusals of `domain.catalogue_file` that concern the file as a whole."""
     # Reading a large file takes seconds of pure computing; requests are answered meanwhile.
-    rows = await asyncio.to_thread(_read, content)
+    header, rows = await asyncio.to_thread(_read, content)
     return await import_products(
-        rows, plan, store=app.store, identities=app.identities, context=context, progress=progress
+        rows,
+        plan,
+        store=app.store,
+        identities=app.identities,
+        context=context,
+        unused_columns=header.unused,
+        progress=progress,
     )
 
 
-def _read(content: bytes) -> Sequence[ProductRows | RowRejected]:
+def _read(content: bytes) -> tuple[Header, Sequence[ProductRows | RowRejected]]:
+    file = CatalogueFile(io.BytesIO(content))
     faulty: list[RowRejected] = []
 
     def sound() -> Iterator[CatalogueRow]:
-        for row in CatalogueFile(io.BytesIO(content)):
+        for row in file:
             if isinstance(row, RowRejected):
                 faulty.append(row)
             else:
                 yield row
 
     grouped = list(group_products(sound()))
-    return [*faulty, *grouped]
+    return file.header, [*faulty, *grouped]

@@ -35,6 +35,16 @@ class NotUtf8(Refusal):
     remedy = "Save the file as CSV UTF-8."
 
 
+class NegativeNumber(Refusal):
+    code = "number_negative"
+    remedy = "Give a number that is not below zero; leave the cell blank to keep the value."
+
+
+class Workbook(Refusal):
+    code = "file_is_workbook"
+    remedy = "Open it in the spreadsheet and save it as CSV UTF-8."
+
+
 class TooManyCells(Refusal):
     code = "cells_do_not_fit"
     remedy = "Put cells that contain the separator into double quotes, and give each row one cell for each heading."

@@ -150,6 +150,37 @@ FOREIGN: Final = (
 )
 
 
+_OTHER_WORDS: Final = {
+    "kode": Column.SKU,
+    "nama": Column.NAME,
+    "nama_produk": Column.NAME,
+    "product_name": Column.NAME,
+    "title": Column.NAME,
+    "judul": Column.NAME,
+    "deskripsi": Column.DESCRIPTION,
+    "kategori": Column.CATEGORY,
+    "harga": Column.BASE_PRICE,
+    "harga_jual": Column.BASE_PRICE,
+    "price": Column.BASE_PRICE,
+    "harga_beli": Column.COST_PRICE,
+    "harga_modal": Column.COST_PRICE,
+    "modal": Column.COST_PRICE,
+    "cost": Column.COST_PRICE,
+    "berat": Column.WEIGHT_KG,
+    "panjang": Column.LENGTH_CM,
+    "lebar": Column.WIDTH_CM,
+    "tinggi": Column.HEIGHT_CM,
+    "stok": Column.STOCK,
+    "qty": Column.STOCK,
+    "quantity": Column.STOCK,
+    "jumlah": Column.STOCK,
+    "gambar": Column.IMAGE_URLS,
+    "foto": Column.IMAGE_URLS,
+    "images": Column.IMAGE_URLS,
+}
+"""What people call a column otherwise. It is suggested, not assumed: a price could be before or after a discount."""
+
+
 class UnusedColumn(Struct, frozen=True):
     """A heading that means nothing here, and the one that was perhaps meant."""
 
@@ -198,6 +229,8 @@ def read_header(cells: Sequence[str]) -> Header:
     missing = [layout_heading(layout, column) for column in REQUIRED if column not in columns]
     if missing:
         hints = [f"{found.heading!r} is perhaps meant to be {found.meant!r}" for found in unused if found.meant]
+        if all(column is None for column in columns):
+            hints.append(f"the first row reads {', '.join(headings)[:80]!r}")
         message = "; ".join([f"these columns are missing: {', '.join(missing)}", *hints])
         raise MissingColumns(message, columns=missing, unused=[found.heading for found in unused])
     return Header(layout=layout, headings=headings, columns=columns, unused=unused)
@@ -210,4 +243,8 @@ def layout_heading(layout: Layout, column: Column) -> str:
 
 def _meant(heading: str, layout: Layout, present: Sequence[str]) -> str | None:
     free = [known for known in layout.headings if known not in present]
-    return next(iter(get_close_matches(heading, free, n=1, cutoff=0.75)), None)
+    close = get_close_matches(heading.replace("-", "_"), free, n=1, cutoff=0.75)
+    if close:
+        return close[0]
+    column = _OTHER_WORDS.get(heading)
+    return next((known for known in free if layout.headings[known] is column), None)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
-from domain.catalogue_file.cells import NotUtf8, RepeatedInFile
+from domain.catalogue_file.cells import NotUtf8, RepeatedInFile, Workbook
 from domain.catalogue_file.columns import Column, Header, read_header
 from domain.catalogue_file.rows import CatalogueRow, RowRejected, read_row, rejected
 from domain.errors import Refusal
 
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How an .xlsx and an .xls begin, also when somebody has named them .csv."""
 _SEPARATORS: Final = (",", ";", "\t")
 
 
@@ -30,9 +33,11 @@ class CatalogueFile:
     """A file whose header is understood. Iterate once; every row that is not blank gives exactly one answer."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
-        """Raises EmptyFile, NotUtf8, BrokenQuotes, MissingColumns and RepeatedColumns."""
-        source = iter(lines)
+        """Raises EmptyFile, Workbook, NotUtf8, BrokenQuotes, MissingColumns and RepeatedColumns."""
+        source = _ended_alike(iter(lines))
         first = next(source, b"")
+        if first.startswith(_WORKBOOKS):
+            raise Workbook("the file is a spreadsheet's own workbook, no CSV, whatever it is called")
         if first.startswith(_UTF_16) or b"\x00" in first:
             raise NotUtf8("the file is UTF-16, or no text at all")
         try:
@@ -71,6 +76,16 @@ class CatalogueFile:
             return row
         repeated = RepeatedInFile(f"SKU {row.sku!r} is in line {earlier} and in line {row.line}")
         return rejected(row.line, self.header.heading_of(Column.SKU), row.sku, repeated)
+
+
+def _ended_alike(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Old Macintosh programs end lines with CR alone: their whole file arrives as one line."""
+    first = next(lines, b"")
+    if b"\r" in first.rstrip(b"\r\n"):
+        for line in chain([first], lines):
+            yield from line.splitlines(keepends=True)
+    else:
+        yield from chain([first], lines)
 
 
 def _text(heading: str, rest: Iterator[bytes]) -> Iterator[str]:

@@ -39,6 +39,11 @@ class NotANumber(Refusal):
     remedy = "Write digits alone, such as 189000; leave the cell blank to keep the value."
 
 
+class NotAMeasure(Refusal):
+    code = "measure_unreadable"
+    remedy = "Write digits with at most one decimal sign, such as 0.25; leave the cell blank to keep the value."
+
+
 class ShortenedNumber(Refusal):
     code = "number_shortened"
     remedy = "A spreadsheet has shortened the number: format the column as text and enter it again."
@@ -70,11 +75,13 @@ def read_whole(text: str) -> int:
 def read_measure(text: str) -> Decimal:
     """A weight in kilograms or a length in centimetres; dot and comma both begin decimals, nothing groups thousands.
 
-    Raises ShortenedNumber and NotANumber.
+    Raises ShortenedNumber and NotAMeasure.
     """
     figures = text.strip()
     if len(figures) > _MAX_LENGTH or _MEASURE.fullmatch(figures) is None:
-        raise ShortenedNumber(f"{text!r} is shortened") if _SCIENTIFIC.fullmatch(figures) else _not_a_number(text)
+        if _SCIENTIFIC.fullmatch(figures):
+            raise ShortenedNumber(f"{text!r} is shortened")
+        raise NotAMeasure(f"{text[:_MAX_LENGTH]!r} is not a measure")
     return Decimal(figures.replace(",", "."))
 
 

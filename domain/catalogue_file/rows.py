@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -13,6 +14,7 @@ from domain.catalogue_file.cells import (
     Formula,
     IncompleteOption,
     MissingValue,
+    NegativeNumber,
     NotUtf8,
     TooManyCells,
     UnsupportedRow,
@@ -36,6 +38,17 @@ T = TypeVar("T")
 
 _SHOWN: Final = 80
 _FORMULA: Final = ("=", "+", "-", "@")
+_NEGATIVE: Final = re.compile(r"[-\u2212]\s*(?:(?:rp|idr)\.?\s*)?[0-9][0-9., ]*", re.IGNORECASE)
+_NUMBERS: Final = {
+    Column.BASE_PRICE,
+    Column.COST_PRICE,
+    Column.STOCK,
+    Column.WEIGHT_KG,
+    Column.WEIGHT_G,
+    Column.LENGTH_CM,
+    Column.WIDTH_CM,
+    Column.HEIGHT_CM,
+}
 _OPTIONS: Final = (
     (Column.OPTION_1_NAME, Column.OPTION_1_VALUE),
     (Column.OPTION_2_NAME, Column.OPTION_2_VALUE),
@@ -121,6 +134,8 @@ class _Reader:
             raise _CellRefused(heading, text, NotUtf8("the cell is not UTF-8")) from error
         if column is None or not text:
             return
+        if column in _NUMBERS and _NEGATIVE.fullmatch(text):
+            raise _CellRefused(heading, text, NegativeNumber(f"{text!r} is below zero"))
         # "-1" is what one source writes for a private product, and no spreadsheet makes a formula of it.
         if text.startswith(_FORMULA) and not (column is Column.STATUS and text.casefold() in STATUSES):
             raise _CellRefused(heading, text, Formula(f"the cell begins with {text[0]!r} as a formula does"))

@@ -114,8 +114,8 @@ _CSV: Final = "sku,name,base_price,stock\nBTK-PRG,Kemeja Batik Parang,189000,24\
     summary="Import a catalogue file",
     answers={202: JobAccepted, 200: ImportReport},
     refusals=(
-        "body_too_large", "media_type_unsupported", "file_empty", "not_utf8", "quotes_broken", "columns_missing",
-        "columns_repeated", "warehouse_invalid",
+        "body_too_large", "media_type_unsupported", "file_empty", "file_is_workbook", "not_utf8", "quotes_broken",
+        "columns_missing", "columns_repeated", "warehouse_invalid",
     ),
     command=True,
     body_media_type="text/csv",

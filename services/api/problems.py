@@ -105,8 +105,8 @@ _STATUS_OF_REFUSALS: Final[dict[int, str]] = {
     412: "version_stale",
     422: "refused base_price_invalid cell_is_formula cells_do_not_fit columns_missing columns_repeated "
     "conflict_policy_invalid conflict_value_invalid conflict_value_missing connection_invalid count_from_future currency_unsupported "
-    "dimension_out_of_range file_empty idempotency_key_reused images_invalid item_repeated name_invalid not_utf8 "
-    "number_ambiguous number_fractional number_shortened number_unreadable option_incomplete override_sku_unknown "
+    "dimension_out_of_range file_empty file_is_workbook idempotency_key_reused images_invalid item_repeated name_invalid not_utf8 "
+    "measure_unreadable number_ambiguous number_fractional number_negative number_shortened number_unreadable option_incomplete override_sku_unknown "
     "override_unknown price_out_of_range price_too_large pricing_platform_unknown pricing_rule_invalid "
     "quantity_out_of_range quotes_broken row_unsupported sku_invalid sku_repeated sku_repeated_in_file "
     "status_not_settable status_unknown stock_out_of_range tags_invalid text_invalid value_missing variant_unknown "

@@ -13,7 +13,7 @@ from infrastructure.clock import SystemClock, TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.settings import Settings
-from services.catalogue_import import import_path, shown
+from services.catalogue_import import import_path, shown, shown_unused
 from services.cli.process import ask, ready_database
 from services.usecases.import_stock import ImportPlan, StockMode
 from services.usecases.imports import Tally
@@ -69,5 +69,7 @@ def _tell(tally: Tally, *, preview: bool) -> None:
         f"{tally.processed} rows: {tally.created} {would}created, {tally.updated} {would}updated, "
         f"{tally.unchanged} unchanged, {tally.rejected} rejected; {tally.products} products, {tally.events} events"
     )
-    for line in shown(tally.rejections):
+    if not tally.processed:
+        click.echo("there is no row below the headings")
+    for line in (*shown_unused(tally.unused_columns), *shown(tally.rejections)):
         click.echo(line)

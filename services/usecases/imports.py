@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from domain.catalogue_file.columns import UnusedColumn
 from domain.catalogue_file.products import ProductRows, new_product
 from domain.catalogue_file.rows import RowRejected, rejected
 from domain.errors import Refusal
@@ -61,6 +62,8 @@ class Tally(Struct, kw_only=True):
     events: int = 0
     """In a preview, those that would be stored."""
     rejections: list[RowRejected] = field(default_factory=list)
+    unused_columns: tuple[UnusedColumn, ...] = ()
+    """Headings of the file that mean nothing here, so that what is below them was not taken."""
 
     @property
     def processed(self) -> int:
@@ -80,6 +83,7 @@ async def import_products(
     store: EventStore,
     identities: Identities,
     context: CommandContext,
+    unused_columns: tuple[UnusedColumn, ...] = (),
     progress: Callable[[Tally], None] = lambda _: None,
     on_outcome: Callable[[RowOutcome | RowRejected], None] = lambda _: None,
 ) -> Tally:
@@ -90,7 +94,7 @@ async def import_products(
     if plan.stock_mode is StockMode.ADD and context.batch_id is None:
         raise ValueError("stock can only be added under a batch id, by which a repetition is recognised")
     run = _Import(plan, store, identities, context)
-    tally = Tally()
+    tally = Tally(unused_columns=unused_columns)
     remaining = iter(rows)
     while chunk := list(islice(remaining, CHUNK)):
         for outcome in await run.chunk(chunk):

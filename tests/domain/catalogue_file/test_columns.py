@@ -31,6 +31,28 @@ def test_unknown_columns_are_named_with_what_was_perhaps_meant() -> None:
     assert header.unused == (UnusedColumn("cost_prise", "cost_price"), UnusedColumn("warna", None))
 
 
+@pytest.mark.parametrize(
+    ("heading", "meant"),
+    [
+        ("Stok", "stock"),
+        ("Jumlah", "stock"),
+        ("Harga Beli", "cost_price"),
+        ("Weight-KG", "weight_kg"),
+        ("Berat", "weight_kg"),
+        ("catgory", "category"),
+        ("foto", "image_urls"),
+        ("catatan gudang", None),
+    ],
+)
+def test_a_near_miss_and_what_people_call_a_column_otherwise_are_recognised(heading: str, meant: str | None) -> None:
+    assert read_header(["sku", "name", "base_price", heading]).unused == (UnusedColumn(heading, meant),)
+
+
+def test_a_first_row_that_names_no_column_is_shown() -> None:
+    with pytest.raises(MissingColumns, match=r"missing: sku, name, base_price; the first row reads 'Daftar Produk, '"):
+        read_header(["Daftar Produk", ""])
+
+
 def test_missing_columns_are_named_all_at_once() -> None:
     with pytest.raises(MissingColumns, match=r"sku, base_price.*'base_prize' is perhaps meant to be 'base_price'") as e:
         read_header(["name", "base_prize"])

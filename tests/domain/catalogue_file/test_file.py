@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.catalogue_file.cells import MAX_STOCK, NotUtf8
+from domain.catalogue_file.cells import MAX_STOCK, NotUtf8, Workbook
 from domain.catalogue_file.columns import OWN_COLUMNS, MissingColumns, RowKind
 from domain.catalogue_file.file import BrokenQuotes, CatalogueFile, EmptyFile
 from domain.catalogue_file.rows import CatalogueRow, RowRejected
@@ -124,7 +125,17 @@ def test_a_row_under_its_own_sku_stands_alone(product_sku: str) -> None:
         ("base_price", "1E+05", "number_shortened"),
         ("base_price", "0", "price_out_of_range"),
         ("base_price", str(MAX_PRICE + 1), "price_out_of_range"),
-        ("base_price", "-5000", "cell_is_formula"),
+        ("base_price", "-5000", "number_negative"),
+        ("base_price", "-Rp 5.000", "number_negative"),
+        ("stock", "-5", "number_negative"),
+        ("stock", "\u22125", "number_negative"),
+        ("weight_kg", "- 0,5", "number_negative"),
+        ("stock", "-A1", "cell_is_formula"),
+        ("stock", "=5-10", "cell_is_formula"),
+        ("weight_kg", "Rp 199.000", "measure_unreadable"),
+        ("base_price", "10%", "number_unreadable"),
+        ("base_price", "05/01/2026", "number_unreadable"),
+        ("stock", "1,5", "number_ambiguous"),
         ("base_price", "NaN", "number_unreadable"),
         ("cost_price", "murah", "number_unreadable"),
         ("stock", "banyak", "number_unreadable"),
@@ -132,7 +143,7 @@ def test_a_row_under_its_own_sku_stands_alone(product_sku: str) -> None:
         ("weight_kg", "0.2705", "dimension_out_of_range"),
         ("weight_kg", "100000", "dimension_out_of_range"),
         ("length_cm", "12.345", "dimension_out_of_range"),
-        ("height_cm", "tinggi", "number_unreadable"),
+        ("height_cm", "tinggi", "measure_unreadable"),
         ("tags", "|".join(f"t{i}" for i in range(51)), "tags_invalid"),
         ("image_urls", "ftp://images.example/1.jpg", "images_invalid"),
         ("image_urls", "foto.jpg", "images_invalid"),
@@ -230,7 +241,6 @@ def test_a_quote_that_never_closes_says_which_lines_it_swallowed() -> None:
         (b"\n", EmptyFile),
         (b"\xef\xbb\xbf\r\n", EmptyFile),
         ("sku,name,base_price\n".encode("utf-16"), NotUtf8),
-        (b"PK\x03\x04\x00\x00", NotUtf8),
         (b"sku,nam\xe9,base_price\n", NotUtf8),
         (b'sku,"name"x,base_price\n', BrokenQuotes),
         (b"sku,name\n", MissingColumns),
@@ -268,3 +278,39 @@ def test_every_row_that_is_not_blank_gets_exactly_one_answer(table: list[list[st
 def test_any_bytes_are_refused_or_answered(raw: bytes) -> None:
     for answer in read(b"sku,name,base_price\n" + raw):
         assert isinstance(answer, CatalogueRow | RowRejected)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", "\r\r\n"])
+def test_lines_may_end_as_on_any_computer(ending: str) -> None:
+    text = ending.join(["sku,name,base_price", "A,Kopi,1000", 'B,"Teh, hijau",2000', "C,Gula", ""])
+    rows = list(CatalogueFile(BytesIO(text.encode())))
+    assert skus(rows) == ["A", "B"]
+    assert [(row.line, row.code) for row in rows if isinstance(row, RowRejected)] == [(4, "cells_do_not_fit")]
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", Workbook),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Workbook),
+        ("sku,name,base_price\nA,Kopi,1\n".encode("utf-16"), NotUtf8),
+        ("sku,name,base_price\nA,Kopi,1\n".encode("utf-16-le"), NotUtf8),
+        ("sku,náme,base_price\n".encode("latin-1"), NotUtf8),
+        (b"<html><table><tr><td>sku</td></tr></table></html>\n", MissingColumns),
+        (b"%PDF-1.4\n", MissingColumns),
+        (b"sku|name|base_price\n", MissingColumns),
+        (b"Daftar Produk Toko,,\nsku,name,base_price\n", MissingColumns),
+        (b"", EmptyFile),
+        (b"\r\r", EmptyFile),
+    ],
+)
+def test_what_is_no_catalogue_is_refused_as_a_whole_with_what_to_do(content: bytes, refusal: type[Refusal]) -> None:
+    with pytest.raises(refusal) as refused:
+        CatalogueFile(BytesIO(content))
+    assert refused.value.remedy
+
+
+@given(st.binary(max_size=300))
+def test_bytes_of_any_kind_below_the_headings_end_in_rows_or_rejections(noise: bytes) -> None:
+    for row in CatalogueFile(BytesIO(b"sku,name,base_price,stock\n" + noise)):
+        assert isinstance(row, CatalogueRow) or (row.line >= 2 and row.reason and row.remedy)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain.catalogue_file.numbers import (
     AmbiguousNumber,
     FractionOfRupiah,
+    NotAMeasure,
     NotANumber,
     ShortenedNumber,
     read_measure,
@@ -90,7 +91,13 @@ def test_measures_take_dot_and_comma_as_the_decimal_sign(text: str, measure: str
 
 @pytest.mark.parametrize(
     ("text", "refusal"),
-    [("1.2.3", NotANumber), ("1E+1", ShortenedNumber), ("12 cm", NotANumber), ("NaN", NotANumber), ("", NotANumber)],
+    [
+        ("1.2.3", NotAMeasure),
+        ("1E+1", ShortenedNumber),
+        ("12 cm", NotAMeasure),
+        ("NaN", NotAMeasure),
+        ("", NotAMeasure),
+    ],
 )
 def test_a_measure_that_is_none_is_refused(text: str, refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):

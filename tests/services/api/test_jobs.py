@@ -165,6 +165,16 @@ async def test_a_preview_tells_what_an_import_would_do_and_stores_nothing(api: h
     assert again.json()["created"] == 1
 
 
+async def test_columns_that_are_not_used_are_in_preview_and_report(api: httpx.AsyncClient, app: App) -> None:
+    headers, params = {"content-type": "text/csv"}, {"warehouse": "Jakarta"}
+    content = "sku,name,base_price,stok\nBTK,Kemeja,189000,24\n"
+    preview = await api.post("/api/v2/imports", content=content, headers=headers, params={**params, "preview": "true"})
+    assert preview.json()["unused_columns"] == [{"heading": "stok", "meant": "stock"}]
+    answer = await api.post("/api/v2/imports", content=content, headers=headers, params=params)
+    assert await do_one(app)
+    assert (await job(api, answer))["report"]["unused_columns"] == [{"heading": "stok", "meant": "stock"}]
+
+
 async def test_an_import_is_a_job_with_a_report(api: httpx.AsyncClient, app: App) -> None:
     headers = {"content-type": "text/csv"}
     answer = await api.post("/api/v2/imports", content=CSV, headers=headers, params={"warehouse": "Jakarta"})

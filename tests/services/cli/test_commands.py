@@ -72,6 +72,24 @@ def test_an_import_takes_the_good_rows_and_names_the_others(
     assert "0 created, 0 updated, 1 unchanged, 1 rejected" in again.stdout
 
 
+def test_an_import_names_the_columns_it_does_not_use(environment: dict[str, str | None], tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_text("sku,name,base_price,stok,warna\nBTK,Kemeja,189000,24,merah\nKPI,Kopi\n")
+    told = syncstore(environment, "import", str(path), "--preview")
+    assert "column 'stok' is not used: SyncStore knows no such column. Did you mean stock?" in told.stdout
+    assert "column 'warna' is not used: SyncStore knows no such column.\n" in told.stdout
+    assert "line 3: the row has 2 cells, the headings are 5. Put cells" in told.stdout
+    report = json.loads(syncstore(environment, "import", str(path), "--preview", "--json").stdout)
+    assert report["unused_columns"] == [{"heading": "stok", "meant": "stock"}, {"heading": "warna", "meant": None}]
+
+
+def test_a_file_without_rows_is_told(environment: dict[str, str | None], tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_text("sku,name,base_price\n")
+    told = syncstore(environment, "import", str(path))
+    assert "there is no row below the headings" in told.stdout
+
+
 def test_a_file_without_columns_is_refused_as_a_whole_with_the_remedy(
     environment: dict[str, str | None], tmp_path: Path
 ) -> None:
