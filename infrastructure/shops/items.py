@@ -28,6 +28,12 @@ async def unlinked(connection: AsyncConnection[Any], *, org_id: str, connection_
     )
 
 
+async def all_of(connection: AsyncConnection[Any], *, org_id: str, connection_id: str) -> dict[str, str]:
+    """Listing by external id."""
+    cursor = await connection.execute(SQL["all_of"], {"org_id": org_id, "connection_id": connection_id})
+    return dict(await cursor.fetchall())
+
+
 async def listings_of(
     connection: AsyncConnection[Any], *, org_id: str, connection_id: str, external_ids: Iterable[str]
 ) -> dict[str, str]:

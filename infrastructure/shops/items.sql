@@ -9,6 +9,12 @@ on conflict (org_id, connection_id, external_id) do update set listing_id = excl
 delete from shop_items
 where org_id = %(org_id)s and connection_id = %(connection_id)s and external_id = %(external_id)s;
 
+-- name: all_of
+-- Every item of a shop that is a listing of ours.
+select external_id, listing_id from shop_items
+where org_id = %(org_id)s and connection_id = %(connection_id)s
+order by external_id;
+
 -- name: listings_of
 -- Which listings some items are; items that are nobody's are absent.
 select external_id, listing_id from shop_items

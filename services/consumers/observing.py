@@ -8,6 +8,7 @@ from domain.connection.state import Connection
 from domain.listing.commands import LinkListing, Observe
 from domain.listing.diff import external_variants
 from domain.listing.events import ExternalVariant
+from domain.listing.fields import LISTED
 from domain.listing.state import Linked
 from domain.messages import CommandContext
 from infrastructure.platforms.connector import ExternalListing
@@ -36,6 +37,20 @@ async def tell(
         values=shown_values(listing, shown),
         observed_at=seen_at,
         content_changed_at=shown.updated_at,
+        source=source,
+        policy=shop.conflict_policy,
+    )
+    await listings.handle(context, listing_id, command)
+
+
+async def tell_gone(
+    listings: Listings, context: CommandContext, listing_id: str, shop: Connection, *, source: str, seen_at: datetime
+) -> None:
+    """The shop knows no such item any more."""
+    command = Observe(
+        values={LISTED: False},
+        observed_at=seen_at,
+        content_changed_at=None,
         source=source,
         policy=shop.conflict_policy,
     )

@@ -23,7 +23,7 @@ from infrastructure.platforms.shopee import webhook as shopee_webhook
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import inbox, items, lanes
 from infrastructure.shops.lanes import Lane
-from services.consumers.observing import tell
+from services.consumers.observing import tell, tell_gone
 from services.usecases.listings import Listings
 
 ACTOR = "system:watch"
@@ -64,7 +64,7 @@ class Watch:
                     await self._follow_notifications()
                     now = self.clock.now()
                     if scanned is None or now - scanned >= self.scan_every:
-                        await self._look("scan", None)
+                        await self._look_for_missing(await self._look("scan", None))
                         watched = scanned = now
                         await self._remember(watched, scanned)
                     elif watched is None or now - watched >= self.poll_every:
@@ -128,14 +128,33 @@ class Watch:
                     connection, org_id=org_id, connection_id=connection_id, dedupe_key=push.key, body=push.body
                 )
 
-    async def _look(self, source: str, updated_since: datetime | None) -> None:
+    async def _look(self, source: str, updated_since: datetime | None) -> set[str]:
+        """The ids of what the shop lists."""
+        listed: set[str] = set()
         cursor: str | None = None
         while True:
             page = await self.connector.list_listings(cursor, updated_since)
-            await self._compare([item.external_id for item in page.items], source)
+            external_ids = [item.external_id for item in page.items]
+            await self._compare(external_ids, source)
+            listed.update(external_ids)
             cursor = page.next_cursor
             if cursor is None:
-                return
+                return listed
+
+    async def _look_for_missing(self, listed: set[str]) -> None:
+        """Items of ours that the shop does not list: deleted there, most likely. Each is asked for by itself, for a
+        page may lack an item, and a question about several may fail because of one.
+        """
+        async with self.pool.connection() as connection:
+            ours = await items.all_of(connection, org_id=self.lane.org_id, connection_id=self.lane.connection_id)
+        shop = await self.connection()
+        for external_id in ours.keys() - listed:
+            seen_at = self.clock.now()
+            found = await self.connector.read_listings((external_id,))
+            if found:
+                await self._tell(ours[external_id], found[0], shop, "scan", seen_at)
+            else:
+                await tell_gone(self.listings, self._context(), ours[external_id], shop, source="scan", seen_at=seen_at)
 
     async def _compare(self, external_ids: Sequence[str], source: str) -> None:
         async with self.pool.connection() as connection:
@@ -156,15 +175,17 @@ class Watch:
     async def _tell(
         self, listing_id: str, shown: ExternalListing, shop: Connection, source: str, seen_at: datetime
     ) -> None:
-        context = CommandContext(
+        await tell(self.listings, self._context(), listing_id, shown, shop, source=source, seen_at=seen_at)
+        OBSERVED.labels(self.lane.connection_id, source).inc()
+
+    def _context(self) -> CommandContext:
+        return CommandContext(
             org_id=self.lane.org_id,
             actor=ACTOR,
             now=self.clock.now(),
             correlation_id=self.identities.new(),
             causation_id=None,
         )
-        await tell(self.listings, context, listing_id, shown, shop, source=source, seen_at=seen_at)
-        OBSERVED.labels(self.lane.connection_id, source).inc()
 
 
 def _pages(ids: Sequence[str], size: int) -> Iterable[Sequence[str]]:

@@ -31,6 +31,7 @@ from domain.product.commands import AddVariant
 from infrastructure.platforms.connector import (
     ExternalListing,
     ListedVariant,
+    ListingPage,
     ListingStatus,
     PlatformCallFailed,
     PlatformError,
@@ -303,6 +304,44 @@ async def test_a_full_look_goes_through_all_pages(stage: Stage) -> None:
         pass
     assert stage.shop.calls.count("list_listings") == 3
     assert len(await stage.told(DriftFound)) == 1
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_an_item_that_was_deleted_at_the_shop_is_found_missing_and_told_once(
+    stage: Stage, *, forgotten: bool
+) -> None:
+    item = await stage.listed()
+    async with watching(stage):
+        if forgotten:
+            del stage.shop.listings[item]
+        else:
+            stage.shop.put(replace(stage.shop.listings[item], status=ListingStatus.DELETED))
+        for _ in range(2):
+            stage.clock.wait(7 * 3_600)
+            await until(lambda: looked_at(stage))
+    (drift,) = await stage.told(DriftFound)
+    assert (drift.field, drift.ours, drift.theirs) == ("listed", True, False)
+    (kept,) = await stage.told(OverrideKept)
+    assert (kept.field, kept.new) == ("listed", False)
+    await stage.change(base_price=150_000)
+    await stage.settle()
+    (refused,) = await stage.told(PushRefused)
+    assert (refused.fields, refused.error_class) == (("price:BTK",), ErrorClass.MISSING)
+    assert await stage.queued() == []
+
+
+async def test_an_item_that_a_page_lacks_is_looked_at_by_itself(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.listed()
+
+    async def short(*_: object) -> ListingPage:
+        return ListingPage(items=(), next_cursor=None)
+
+    monkeypatch.setattr(stage.connector, "list_listings", short)
+    before = await stage.store.read_stream(ORG, "listing-SHP.p1")
+    async with watching(stage):
+        pass
+    assert "read_listings" in stage.shop.calls
+    assert await stage.store.read_stream(ORG, "listing-SHP.p1") == before
 
 
 async def test_a_value_read_before_our_own_push_was_confirmed_is_nobodys_change(stage: Stage) -> None:
