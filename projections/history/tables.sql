@@ -19,10 +19,9 @@ create table {table} (
 ) with (fillfactor = 100)
 
 -- name: indexes
--- By stream for re-delivery and waiting, by product for reading, by batch for undoing.
+-- By stream for re-delivery and waiting, by product for reading.
 alter table {table} add primary key (org_id, stream_id, version);
-create index on {table} (org_id, product_id, position);
-create index on {table} (org_id, batch_id) where batch_id is not null
+create index on {table} (org_id, product_id, position)
 
 -- name: view
 -- What readers see.

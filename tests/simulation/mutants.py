@@ -274,21 +274,21 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
     Mutant(
         name="does not seek the stored offset",
         scenario=CONSUMER,
-        module="infrastructure.kafka.consumer",
+        module="infrastructure.kafka.member",
         before="                consumer.seek(TopicPartition(*partition), offset)\n",
         after="",
     ),
     Mutant(
         name="does not look whether the database was restored",
         scenario=CONSUMER,
-        module="infrastructure.kafka.consumer",
+        module="infrastructure.kafka.member",
         before=" or position > stored.get(partition, -1)",
         after="",
     ),
     Mutant(
         name="asks where partitions end before it reads where it stands",
         scenario=CONSUMER,
-        module="infrastructure.kafka.consumer",
+        module="infrastructure.kafka.member",
         before="            begins = await self._consumer.beginning_offsets(topic_partitions)\n",
         after="            begins = await self._consumer.beginning_offsets(topic_partitions)\n"
         "            early = await self._consumer.end_offsets(topic_partitions)\n",

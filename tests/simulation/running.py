@@ -69,7 +69,7 @@ def _now() -> float:
 
 _TWINS: Final[dict[str, Any]] = {
     "relay.producer.AIOKafkaProducer": lambda **_: Producer(_worlds[-1].broker),
-    "infrastructure.kafka.consumer.KafkaBroker": lambda *_, **__: KafkaBroker(_worlds[-1].broker),
+    "infrastructure.kafka.member.KafkaBroker": lambda *_, **__: KafkaBroker(_worlds[-1].broker),
     "infrastructure.kafka.consumer.time": SimpleNamespace(monotonic=_now),
     "infrastructure.kafka.replay.AIOKafkaConsumer": lambda **_: Reader(_worlds[-1].broker),
     "infrastructure.kafka.replay.AIOKafkaAdminClient": lambda **_: Admin(_worlds[-1].broker),
