@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from domain import events as wire
 from domain.errors import Refusal
@@ -95,6 +98,9 @@ class Repository(Generic[C, S, E]):
 
     States are remembered. A remembered one may be old: the version check of the append notices, and before anything is
     refused or found unnecessary on its account, it is brought up to date.
+
+    Commands on one stream take turns in this process, so that only other processes can overtake one. A command that
+    insists on a version does not wait: where another is faster it is refused, not decided again.
     """
 
     def __init__(
@@ -111,6 +117,8 @@ class Repository(Generic[C, S, E]):
         self._identities = identities
         self._cached = cached
         self._cache: OrderedDict[tuple[str, str], Loaded[S]] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """Each lives as long as a command holds or awaits it."""
 
     async def load(self, org_id: str, stream: str) -> Loaded[S]:
         """The current state. Raises BrokenHistory when stored events cannot be read."""
@@ -136,6 +144,20 @@ class Repository(Generic[C, S, E]):
         Raises the aggregate's refusals, StaleVersion, KeyReused, the aggregate's refusal of a taken claim, TooBusy, and
         BrokenHistory.
         """
+        insists = expected is not None and not expected.merge
+        async with nullcontext() if insists else self._turn(context.org_id, stream):
+            return await self._handle(context, stream, partition_key, command, expected, once, respond)
+
+    async def _handle(
+        self,
+        context: CommandContext,
+        stream: str,
+        partition_key: str,
+        command: C,
+        expected: Expected | None,
+        once: Once | None,
+        respond: Respond[S],
+    ) -> Done[S, E]:
         loaded = self._remembered(context.org_id, stream)
         for _ in range(MAX_DECISIONS):
             decided = await self._decide(context, stream, command, loaded, expected, once)
@@ -165,6 +187,12 @@ class Repository(Generic[C, S, E]):
                 case VersionMoved():
                     loaded = await self._refresh(context.org_id, stream, self._remembered(context.org_id, stream))
         raise TooBusy(f"{stream} moved {MAX_DECISIONS} times while this was decided", stream=stream)
+
+    def _turn(self, org_id: str, stream: str) -> asyncio.Lock:
+        lock = self._turns.get((org_id, stream))
+        if lock is None:
+            lock = self._turns[org_id, stream] = asyncio.Lock()
+        return lock
 
     async def _decide(
         self,

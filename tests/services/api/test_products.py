@@ -308,3 +308,11 @@ async def test_a_walk_over_all_pages_neither_repeats_nor_misses_while_products_c
         await created(api, sku=f"NEW{len(seen)}")
         await project()
     assert seen == list(reversed(ids))
+
+
+async def test_twenty_changes_of_one_product_at_once_are_all_done(api: httpx.AsyncClient) -> None:
+    one = await created(api)
+    path = f"/api/v2/products/{one['id']}"
+    answers = await asyncio.gather(*(api.patch(path, json={"base_price": 1_000 + n}) for n in range(20)))
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 22))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from domain.connection.commands import OpenConnection
 from domain.messages import Append, Outcome
@@ -14,7 +17,7 @@ from domain.product.state import Product
 from domain.values import Option, Platform, Variant
 from services.usecases.aggregates import DuplicateShop, DuplicateSku
 from services.usecases.connections import Connections
-from services.usecases.outcome import KeyReused, StaleVersion, TooBusy
+from services.usecases.outcome import Done, KeyReused, StaleVersion, TooBusy
 from services.usecases.products import Products, UnknownSku
 from services.usecases.repository import MAX_DECISIONS, Expected, Once
 from tests.support.event_store import ORG, Counting, CountingEventStore, context
@@ -91,6 +94,66 @@ async def test_a_stream_that_never_stands_still_is_given_up_on(products: Product
     with pytest.raises(TooBusy):
         await Products(restless, Counting()).handle(context(), "p1", ChangeProduct(base_price=5))
     assert restless.moved == MAX_DECISIONS
+
+
+class Slow(CountingEventStore):
+    """Lets everybody else go on before it stores, and tells how many are at that point on any stream."""
+
+    def __init__(self, inner: CountingEventStore) -> None:
+        super().__init__(inner)
+        self.under_way: Counter[str] = Counter()
+        self.together: Counter[str] = Counter()
+
+    async def append(self, org_id: str, append: Append) -> Outcome:
+        stream = append.stream_id
+        self.under_way[stream] += 1
+        self.together[stream] = max(self.together[stream], self.under_way[stream])
+        self.together["all"] = max(self.together["all"], self.under_way.total())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        outcome = await super().append(org_id, append)
+        self.under_way[stream] -= 1
+        return outcome
+
+
+async def test_commands_on_one_stream_take_turns_and_all_of_them_are_done(store: CountingEventStore) -> None:
+    slow = Slow(store)
+    products = Products(slow, Counting())
+    await asyncio.gather(
+        *(products.handle(context(), f"p{n}", replace(CREATE, product_id=f"p{n}", sku=f"S{n}")) for n in range(2))
+    )
+    assert slow.together["all"] == 2, "streams do not wait for each other"
+    done = await asyncio.gather(
+        *(products.handle(context(), "p1", ChangeProduct(base_price=1_000 + n)) for n in range(20))
+    )
+    assert sorted(one.version for one in done) == list(range(2, 22))
+    assert slow.together["product-p1"] == 1
+
+
+async def test_of_those_who_insist_on_a_version_one_is_done_and_the_others_are_refused(
+    store: CountingEventStore,
+) -> None:
+    slow = Slow(store)
+    products = Products(slow, Counting())
+    await products.handle(context(), "p1", CREATE)
+    ended = await asyncio.gather(
+        *(products.handle(context(), "p1", ChangeProduct(base_price=n), expected=Expected(1)) for n in range(1, 6)),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in ended if isinstance(one, Exception)] == [StaleVersion] * 4
+    assert slow.together["product-p1"] == 5, "they did not wait for each other"
+
+
+async def test_turns_are_forgotten_when_nobody_waits_for_one(products: Products) -> None:
+    waiting = [asyncio.create_task(products.handle(context(), "p1", ChangeProduct(base_price=n))) for n in (1, 2, 3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    ended = [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)]
+    assert ended == [Done, asyncio.CancelledError, Done]
+    waiting.clear()
+    await asyncio.sleep(0)  # the loop lets go of what it has just told
+    gc.collect()
+    assert not products._repository._turns  # growth cannot be seen from outside
 
 
 async def test_a_stale_version_is_refused_with_what_was_changed_by_whom(
