@@ -11,10 +11,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from domain.connection.commands import ConnectionCommand, PauseConnection, ResumeConnection
+from domain.connection.decider import NoSuchConnection
 from domain.errors import Refusal
 from domain.listing.commands import ListingCommand, PauseListing, ReleaseHold, ResumeListing
 from domain.listing.decider import NoSuchListing
 from domain.listing.status import Status
+from domain.product.decider import NoSuchProduct
 from infrastructure.answers.answers import Kept
 from infrastructure.security.api_keys import Scope
 from infrastructure.shops import push_queue
@@ -32,6 +34,7 @@ from services.usecases.outcome import Done, KeyReused
 PAGE: Final = 500
 _REFUSALS: Final = (
     "listing_unknown",
+    "product_unknown",
     "connection_unknown",
     "connection_needs_person",
     "view_not_built",
@@ -259,16 +262,37 @@ def _check_extent(extent: Extent) -> None:
         raise Problem("body_invalid", fault.detail, errors=[fault])
 
 
-async def _once(call: Call, body: Struct, do: Callable[[], Awaitable[SyncAccepted]], *, status: int = 200) -> Answer:
+async def _check_known(call: Call, extent: Extent) -> None:
+    """Raises NoSuchConnection or NoSuchProduct, which name whatever of the two is unknown."""
+    unknown: dict[str, str] = {}
+    refusal: type[Refusal] | None = None
+    if extent.product_id is not None:
+        try:
+            await call.app.products.get(call.org_id, extent.product_id)
+        except NoSuchProduct:
+            unknown["product_id"], refusal = extent.product_id, NoSuchProduct
+    if extent.connection_id is not None:
+        try:
+            await call.app.connections.get(call.org_id, extent.connection_id)
+        except NoSuchConnection:
+            unknown["connection_id"], refusal = extent.connection_id, NoSuchConnection
+    if refusal is not None:
+        named = " and no ".join(f"{name.removesuffix('_id')} {value!r}" for name, value in unknown.items())
+        raise refusal(f"there is no {named}; nothing was done", **unknown)
+
+
+async def _once(call: Call, body: Extent, do: Callable[[], Awaitable[SyncAccepted]], *, status: int = 200) -> Answer:
     """These commands are harmless to do twice; under one key they are answered alike."""
     key = call.idempotency_key()
     if key is None:
+        await _check_known(call, body)
         return Answer(await do(), status)
     app, org_id, fingerprint = call.app, call.org_id, call.fingerprint(body)
     kept = await app.answers.find(org_id, key)
     if kept is None:
         if await app.store.answered(org_id, key) is not None:
             raise KeyReused(f"key {key!r} was used for another request", key=key)
+        await _check_known(call, body)
         mine = Kept(fingerprint, msgspec.json.encode(await do()))
         kept = await app.answers.keep(org_id, key, mine)
         headers: dict[str, str] = {}

@@ -173,6 +173,33 @@ async def test_triggering_queues_the_listings_of_the_extent(
     assert status["oldest_unsynced_seconds"] >= 0
 
 
+@pytest.mark.parametrize("command", ["trigger", "pause", "resume"])
+async def test_what_is_unknown_is_named_and_nothing_is_done(
+    api: httpx.AsyncClient, listing: str, worker_pool: Pool, command: str
+) -> None:
+    product = listing.partition(".")[2]
+    for body, code, named in (
+        ({"connection_id": "none"}, "connection_unknown", {"connection_id": "none"}),
+        ({"product_id": "gone"}, "product_unknown", {"product_id": "gone"}),
+        ({"product_id": product, "connection_id": "none"}, "connection_unknown", {"connection_id": "none"}),
+        ({"product_id": "gone", "connection_id": SHOP}, "product_unknown", {"product_id": "gone"}),
+        (
+            {"product_id": "gone", "connection_id": "none"},
+            "connection_unknown",
+            {"product_id": "gone", "connection_id": "none"},
+        ),
+    ):
+        for headers in ({}, {"idempotency-key": f"{command} {body}".replace(" ", "-")}):
+            answer = await api.post(f"/api/v2/sync/{command}", json=body, headers=headers)
+            problem = answer.json()
+            assert (answer.status_code, problem.get("code"), problem.get("facts")) == (404, code, named)
+            assert all(value in problem["detail"] for value in named.values())
+    async with worker_pool.connection() as connection:
+        cursor = await connection.execute("select count(*) from push_queue")
+        assert await cursor.fetchone() == (0,)
+    assert (await api.get(f"/api/v2/listings/{listing}")).json()["paused"] is None
+
+
 @pytest.mark.parametrize("extent", [{}, {"listing_id": "a", "product_id": "b"}])
 async def test_an_extent_must_be_said_once(api: httpx.AsyncClient, extent: dict[str, Any]) -> None:
     answer = await api.post("/api/v2/sync/pause", json=extent)
