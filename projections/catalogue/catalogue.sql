@@ -17,7 +17,7 @@ limit %(limit)s
 -- name: search_page
 -- Best first; equally good ones newest first.
 select c.*, s.rank, s.rank::text as mark
-from projections.catalogue_search(%(wanted)s, to_tsquery('simple', %(words)s)) s
+from projections.catalogue_search(%(wanted)s, to_tsquery('simple', %(words)s), %(slips)s::tsquery, %(likely)s::tsquery) s
 join projections.catalogue c on c.org_id = %(org_id)s and c.product_id = s.product_id
 where (%(statuses)s::text[] is null or c.status = any(%(statuses)s))
     and (%(category)s::text is null or c.category = %(category)s)
@@ -39,7 +39,7 @@ where c.org_id = %(org_id)s
         %(wanted)s::text is null
         or c.product_id in (
             select s.product_id
-            from projections.catalogue_search(%(wanted)s::text, to_tsquery('simple', %(words)s)) s
+            from projections.catalogue_search(%(wanted)s::text, to_tsquery('simple', %(words)s), %(slips)s::tsquery, %(likely)s::tsquery) s
         )
     )
     and (%(statuses)s::text[] is null or c.status = any(%(statuses)s))

@@ -198,7 +198,7 @@ def key_of(fact: Fact, _event: DomainEvent) -> str:
 
 CATALOGUE: Final = View(
     name="catalogue",
-    shape=1,
+    shape=2,
     categories=("product",),
     row=CatalogueRow,
     key="product_id",

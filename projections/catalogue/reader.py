@@ -4,11 +4,11 @@ Pages go by the position at which a product was created, or by its SKU, which no
 a walk over all pages shows each product that was there from beginning to end exactly once. Filters are looked at when a
 page is read. By name, by price, by the time of the last change and by how well they fit a search, only a product that
 itself changes between two pages can change its place, and so be shown twice or not at all; the others are shown once.
+A search that comes to find few or very many between two pages ranks anew.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2s
@@ -22,10 +22,10 @@ from domain.values import ProductStatus
 from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 from projections.catalogue.projector import CatalogueRow
+from projections.catalogue.words import beginnings, likely_slips, slips
 from projections.reading import Answer, InvalidCursor, Page, cursor_of, marks_of, page_of, read
 
 _sql: Final = load(Path(__file__).with_name("catalogue.sql"))
-_WORD: Final = re.compile(r"\w+")
 
 
 class CatalogueEntry(CatalogueRow, kw_only=True):
@@ -85,7 +85,7 @@ class CatalogueFilter(Struct, frozen=True, kw_only=True):
     """Base price in whole rupiah, both ends included."""
     updated_since: datetime | None = None
     search: str = ""
-    """Words of name, SKUs, category, tags or options: their beginnings, or nearly the words."""
+    """Words of name, SKUs, category, tags or options: their beginnings, or where few are found, words one slip away."""
 
 
 _EVERYTHING: Final = CatalogueFilter()
@@ -124,12 +124,12 @@ async def list_products(
     }
     if sort is Sort.RELEVANCE:
         statement = _sql["search_page"]
-        values |= {"wanted": search, "words": _prefixes(search), "before_rank": mark}
+        values |= {"wanted": search, **_queries(search), "before_rank": mark}
     elif sort is Sort.NEWEST and not search:
         statement = _sql["page"]
     else:
         statement = _ORDERS[sort].over(_sql["sorted_page"])
-        values |= {"wanted": search or None, "words": _prefixes(search), "mark": mark}
+        values |= {"wanted": search or None, **_queries(search), "mark": mark}
     rows, freshness = await read(pool, org_id, statement, values, CatalogueEntry)
     last = rows[:limit][-1] if rows else None
     after = cursor_of(sort, asked, last.mark, last.created_position) if last else None
@@ -153,6 +153,5 @@ async def read_product(pool: Pool, org_id: str, product_id: str) -> Answer[Catal
     return Answer(found=rows[0] if rows else None, freshness=freshness)
 
 
-def _prefixes(search: str) -> str:
-    """Every word, or a word that begins with it."""
-    return " & ".join(f"'{word}':*" for word in _WORD.findall(search))
+def _queries(search: str) -> dict[str, str]:
+    return {"words": beginnings(search), "slips": slips(search), "likely": likely_slips(search)}

@@ -40,34 +40,76 @@ create index on {table} using gin (to_tsvector('simple', search))
 -- name: view
 -- What readers see. The function looks for words under its owner's rights, because row security lets no operator that
 -- is not leakproof, such as those of text search, near an index; it confines itself to the reader's organisation.
+-- It is planned for any search alike, and so by index: of the hundreds of words that slips are, statistics would make
+-- most of the table.
 create or replace view projections.{view} with (security_invoker = true) as
 select org_id, version, position, product_id, sku, name, base_price, currency, cost_price, short_description, description,
     dimensions, category, subcategory, tags, images, variants, overrides, status, created_at, created_position, updated_at,
     search
 from {table};
 select show_limit();
-create or replace function projections.catalogue_search(wanted text, words tsquery)
+create or replace function projections.catalogue_search(wanted text, words tsquery, slips tsquery, likely tsquery)
     returns table (product_id text, rank integer)
     language sql stable security definer
     set search_path = pg_catalog, public
-    set pg_trgm.word_similarity_threshold = 0.5
+    set pg_trgm.word_similarity_threshold = 0.4
+    set plan_cache_mode = force_generic_plan
 as $$
-    select c.product_id,
-        case
-            when lower(c.name) = wanted then 4000
-            when starts_with(lower(c.name), wanted) then 3000
-            when to_tsvector('simple', c.name) @@ words then 2000
-            when strpos(c.search, wanted) > 0 then 1500
-            when to_tsvector('simple', c.search) @@ words then 1000
-            else 0
-        end + round(1000 * word_similarity(wanted, c.search))::integer
-    from projections.{view} c
-    where c.org_id = current_org()
-        and (
-            to_tsvector('simple', c.search) @@ words
-            or wanted !~ '[0-9]' and wanted <% c.search
-            or length(wanted) > 2 and c.search like '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
-        )
+    -- Slips are looked for where little is found without, and rank below it; what only looks alike, where nothing is.
+    -- Of many that fit, how well each does is not worth the time of finding out.
+    with fitting as materialized (
+        select c.product_id, lower(c.name) as name, c.search
+        from projections.{view} c
+        where c.org_id = current_org()
+            and (
+                to_tsvector('simple', c.search) @@ words
+                or length(wanted) > 2 and c.search like '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+            )
+    ),
+    better as (
+        select f.product_id,
+            case
+                when f.name = wanted then 4000
+                when starts_with(f.name, wanted) then 3000
+                when (select count(*) from fitting) > 400 then case when strpos(f.name, wanted) > 0 then 2000 else 1000 end
+                when to_tsvector('simple', f.name) @@ words then 2000
+                when strpos(f.search, wanted) > 0 then 1500
+                else 1000
+            end
+            + case
+                when (select count(*) from fitting) > 400 then 0
+                else round(1000 * word_similarity(wanted, f.search))::integer
+            end as rank
+        from fitting f
+    ),
+    slipped as materialized (
+        select c.product_id, c.name
+        from projections.{view} c
+        where (select count(*) from fitting) < 5
+            and c.org_id = current_org()
+            and to_tsvector('simple', c.search) @@ slips
+            and c.product_id not in (select f.product_id from fitting f)
+    ),
+    near as (
+        select s.product_id,
+            500
+            + case
+                when (select count(*) from slipped) > 400 then 0
+                else round(300 * word_similarity(wanted, s.name))::integer
+                    + case when to_tsvector('simple', s.name) @@ likely then 100 else 0 end
+            end as rank
+        from slipped s
+    ),
+    alike as (
+        select c.product_id, round(400 * word_similarity(wanted, c.search))::integer as rank
+        from projections.{view} c
+        where not exists (select from fitting)
+            and not exists (select from slipped)
+            and c.org_id = current_org()
+            and wanted !~ '[0-9]'
+            and wanted <% c.search
+    )
+    select * from better union all select * from near union all select * from alike
 $$;
-revoke all on function projections.catalogue_search from public;
-grant execute on function projections.catalogue_search to syncstore_app
+revoke all on function projections.catalogue_search(text, tsquery, tsquery, tsquery) from public;
+grant execute on function projections.catalogue_search(text, tsquery, tsquery, tsquery) to syncstore_app

@@ -195,7 +195,7 @@ def problem_of(error: Exception) -> Problem | Refusal | None:  # noqa: PLR0911  
             return error
         case DatabaseUnavailable():
             return Problem("storage_unavailable", "the database cannot be reached")
-        case psycopg.errors.UndefinedTable():
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedFunction():
             return Problem("view_not_built", "the view that is read from does not exist yet")
         case psycopg.DataError():
             return Problem("malformed_request", "a value is beyond what can be looked for")
