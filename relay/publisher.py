@@ -11,12 +11,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
-from aiokafka.errors import (
-    InvalidTimestampError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-)
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from msgspec import Struct
 
 from infrastructure.kafka.client import KafkaSettings
@@ -26,8 +21,8 @@ from infrastructure.outbox.reader import Pending, Refused
 from relay.producer import Producer, SendingFailed
 from relay.routing import topic_of
 
-REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError)
-"""Said of what a record is, not of how the cluster is at present."""
+REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""Said of what a record is, not of how the cluster, or a clock, is at present."""
 
 YIELD_ROWS: Final = 250
 """So often other tasks get their turn while batches are made: the next read, above all."""

@@ -44,10 +44,14 @@ class Topic(Struct, frozen=True, kw_only=True):
 
     @property
     def config(self) -> dict[str, str]:
-        """What must hold of the topic's own settings. Events are kept for ever: a consumer may start at offset 0."""
+        """What must hold of the topic's own settings. Events are kept for ever: a consumer may start at offset 0.
+
+        Records get the broker's time: it refuses those that a clock more than an hour ahead of its own has dated.
+        """
+        time = {"message.timestamp.type": "LogAppendTime"}
         if self.compacted:
-            return {"cleanup.policy": "compact"}
-        return {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+            return {"cleanup.policy": "compact", **time}
+        return {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1", **time}
 
 
 TABLE: Final = (

@@ -1,12 +1,19 @@
 """What Kafka refuses waits with all that follows it; everything else flows."""
 
+import time
+from collections.abc import MutableMapping
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infrastructure.kafka.topics import PRODUCT, TABLE
 from infrastructure.outbox import operations
 from infrastructure.outbox.operations import NothingParked
+from relay import publisher
 from tests.relay.world import World, until
 
 POISONED, WELL = "poisoned", "well"
@@ -107,11 +114,50 @@ async def test_releasing_or_dropping_what_is_not_parked_says_so(world: World) ->
         await operations.drop(world.pool, "nobody", reason="", by="")
 
 
+async def test_a_relay_whose_clock_is_hours_ahead_publishes_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "time", SimpleNamespace(time=lambda: time.time() + 7_200))
+    await world.store(WELL, 1)
+    async with world.relaying():
+        await until(world.is_empty)
+    assert await world.versions() == {WELL: [1]}
+    assert (await operations.statistics(world.pool)).parked == 0
+
+
+async def test_nothing_is_parked_where_a_topic_goes_by_clocks_and_the_relays_is_wrong(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = 7_200.0
+    monkeypatch.setattr(publisher, "time", SimpleNamespace(time=lambda: time.time() + ahead))
+    await configure(world, {"message.timestamp.type": "CreateTime"})
+    try:
+        await world.store(WELL, 1)
+        with structlog.testing.capture_logs() as logged:
+            async with world.relaying():
+                await until(lambda: told(logged, "InvalidTimestampError"))
+                ahead = 0.0
+                await until(world.is_empty)
+    finally:
+        await configure(world, {})
+    assert await world.versions() == {WELL: [1]}
+    assert (await operations.statistics(world.pool)).parked == 0
+
+
+async def told(logged: list[MutableMapping[str, Any]], reason: str) -> bool:
+    return any(line["event"] == "kafka_not_taking_events" and reason in line["reason"] for line in logged)
+
+
 async def allow(world: World, size: int) -> None:
+    await configure(world, {"max.message.bytes": str(size)})
+
+
+async def configure(world: World, config: dict[str, str]) -> None:
+    """The topic of products, as it is declared but for this."""
     admin = AIOKafkaAdminClient(**world.kafka.client_options())
     await admin.start()
     try:
-        config = next(topic.config for topic in TABLE if topic.name == PRODUCT) | {"max.message.bytes": str(size)}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, PRODUCT, config)])
+        declared = next(topic.config for topic in TABLE if topic.name == PRODUCT)
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, PRODUCT, declared | config)])
     finally:
         await admin.close()

@@ -40,11 +40,13 @@ async def test_missing_topics_are_created_as_declared(empty_kafka: KafkaSettings
 
 
 async def test_topics_that_differ_are_left_as_they_are_and_told_with_the_remedy(empty_kafka: KafkaSettings) -> None:
+    declared = {topic.name: topic.config for topic in TABLE}
+    state = declared[PRODUCT_STATE] | {"cleanup.policy": "delete"}
     admin = AIOKafkaAdminClient(**empty_kafka.client_options())
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(PRODUCT, 3, 1, topic_configs={"retention.ms": "-1"})])
-        await admin.create_topics([NewTopic(PRODUCT_STATE, PARTITIONS, 1, topic_configs={"cleanup.policy": "delete"})])
+        await admin.create_topics([NewTopic(PRODUCT, 3, 1, topic_configs=declared[PRODUCT])])
+        await admin.create_topics([NewTopic(PRODUCT_STATE, PARTITIONS, 1, topic_configs=state)])
     finally:
         await admin.close()
     for _ in range(2):

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infrastructure.kafka import parking
-from infrastructure.kafka.topics import PRODUCT, STOCK
+from infrastructure.kafka.topics import PRODUCT, STOCK, TABLE
 from infrastructure.outbox import operations
 from infrastructure.outbox.leases import Leases
 from projections.runner import LIVE
@@ -101,7 +101,7 @@ async def _limit(system: System, size: int) -> None:
     admin = AIOKafkaAdminClient(**system.kafka.client_options())
     await admin.start()
     try:
-        config = {"max.message.bytes": str(size), "retention.ms": "-1", "retention.bytes": "-1"}
+        config = next(topic.config for topic in TABLE if topic.name == PRODUCT) | {"max.message.bytes": str(size)}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, PRODUCT, configs=config)])
     finally:
         await admin.close()
