@@ -12,10 +12,11 @@ from msgspec import Struct
 from domain.messages import CommandContext
 from domain.product.commands import ChangeProduct
 from domain.product.decider import sku_claim
-from domain.values import identity_of, stream_id
+from domain.values import fingerprint, identity_of
 from infrastructure.jobs.jobs import Item, Job, Settled
 from services.app import App
 from services.usecases.bulk import ItemResult, ProductUpdate, update_products
+from services.usecases.repository import Once
 
 CHUNK: Final = 100
 
@@ -88,45 +89,40 @@ def _waves(
 
 async def _update(app: App, context: CommandContext, wave: Sequence[tuple[int, BulkItem, str | None]]) -> list[Settled]:
     settled = [_unknown(number, one) for number, one, product_id in wave if product_id is None]
-    known = [(number, one, product_id) for number, one, product_id in wave if product_id is not None]
-    updates = [ProductUpdate(product_id=product_id, commands=(one.change,)) for _, one, product_id in known]
+    numbers = [number for number, _, product_id in wave if product_id is not None]
+    updates = [
+        ProductUpdate(product_id=product_id, commands=(one.change,), once=_once(context, number, one))
+        for number, one, product_id in wave
+        if product_id is not None
+    ]
     results = await update_products(updates, store=app.store, identities=app.identities, context=context)
     return settled + await asyncio.gather(
-        *(_settled(app, context, number, result) for (number, _, _), result in zip(known, results, strict=True))
+        *(_settled(app, context, number, result) for number, result in zip(numbers, results, strict=True))
     )
+
+
+def _once(context: CommandContext, number: int, item: BulkItem) -> Once:
+    return Once(_key(context, number), fingerprint(_encode(item)))
+
+
+def _key(context: CommandContext, number: int) -> str:
+    return f"bulk:{context.batch_id}:{number}"
 
 
 async def _settled(app: App, context: CommandContext, number: int, result: ItemResult) -> Settled:
-    match result.outcome:
-        case "refused":
-            problem = ItemProblem(
-                code=result.code or "refused", detail=result.reason, remedy=result.remedy, facts=result.facts
-            )
-            return Settled(number=number, state="refused", product_id=result.product_id, problem=_encode(problem))
-        case "unchanged":
-            return await _unchanged(app, context, number, result)
-        case _:
-            return Settled(
-                number=number,
-                state="done",
-                product_id=result.product_id,
-                version=result.version,
-                position=result.position,
-            )
+    if result.outcome == "updated":
+        return _done(number, result.product_id, result.version, result.position)
+    answered = await app.store.answered(context.org_id, _key(context, number))
+    if answered is not None:  # done already, by someone who was cut off before it could say so
+        return _done(number, result.product_id, answered.version, answered.position)
+    if result.outcome == "unchanged":
+        return Settled(number=number, state="unchanged", product_id=result.product_id, version=result.version)
+    problem = ItemProblem(code=result.code or "refused", detail=result.reason, remedy=result.remedy, facts=result.facts)
+    return Settled(number=number, state="refused", product_id=result.product_id, problem=_encode(problem))
 
 
-async def _unchanged(app: App, context: CommandContext, number: int, result: ItemResult) -> Settled:
-    """Nothing to do may mean that this very job has done it, and was cut off before it could say so."""
-    stream = stream_id("product", result.product_id)
-    last = await app.store.read_stream(context.org_id, stream, after=result.version - 1)
-    mine = bool(last) and last[0].version == result.version and last[0].batch_id == context.batch_id
-    return Settled(
-        number=number,
-        state="done" if mine else "unchanged",
-        product_id=result.product_id,
-        version=result.version,
-        position=last[0].position if mine else None,
-    )
+def _done(number: int, product_id: str, version: int, position: int) -> Settled:
+    return Settled(number=number, state="done", product_id=product_id, version=version, position=position)
 
 
 def _unknown(number: int, item: BulkItem) -> Settled:

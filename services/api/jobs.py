@@ -47,7 +47,11 @@ class JobAccepted(Struct, frozen=True, kw_only=True):
 
 
 class JobView(Struct, frozen=True, kw_only=True):
-    """A job, how many of its items stand how, and a page of them. `report` tells of an import how far it is."""
+    """A job, how many of its items stand how, and a page of them. `report` tells of an import how far it is.
+
+    An item waits, and ends as done (it changed the product), unchanged (the product was so already, nothing was
+    stored), refused (with its problem) or cancelled; `counts` has each by itself, `settled` all but the waiting ones.
+    """
 
     id: UUID
     kind: str
@@ -82,8 +86,8 @@ class JobQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     example={"items": [{"sku": "BTK-PRG", "changes": {"base_price": 199000}}]},
 )
 async def bulk_update_products(call: Call, body: BulkUpdate) -> Answer:
-    """Each item ends in a state of its own, none for the sake of another; GET the job for them. Items are done in
-    order, each once, also when the process is killed meanwhile.
+    """Each item ends in a state of its own (done, unchanged, refused or cancelled), none for the sake of another; GET
+    the job for them. Items are done in order, each once, also when the process is killed meanwhile.
     """
     items = tuple(_bulk_item(place, item) for place, item in enumerate(body.items))
     return await _create(call, "bulk_update", msgspec.to_builtins(body), items=items)

@@ -19,6 +19,7 @@ from domain.values import stream_id
 from services.usecases.aggregates import PRODUCT
 from services.usecases.many import Intent, decide_many
 from services.usecases.outcome import Done
+from services.usecases.repository import Once
 
 CHUNK: Final = 300
 
@@ -29,10 +30,11 @@ class RepeatedItem(Refusal):
 
 
 class ProductUpdate(Struct, frozen=True, kw_only=True):
-    """Commands for one product, of which all are done or none."""
+    """Commands for one product, of which all are done or none; under a key, once."""
 
     product_id: str
     commands: tuple[ProductCommand, ...]
+    once: Once | None = None
 
 
 class ItemResult(Struct, frozen=True, kw_only=True):
@@ -72,7 +74,7 @@ async def update_products(
 
 
 def _intent(update: ProductUpdate) -> Intent[ProductState, ProductEvent]:
-    return Intent(stream_id("product", update.product_id), update.product_id, InTurn(update.commands))
+    return Intent(stream_id("product", update.product_id), update.product_id, InTurn(update.commands), update.once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _result(update: ProductUpdate, outcome: Done[ProductState, ProductEvent] | R
         )
     return ItemResult(
         product_id=update.product_id,
-        outcome="updated" if outcome.events else "unchanged",
+        outcome="updated" if outcome.events or outcome.replayed else "unchanged",
         version=outcome.version,
         position=outcome.position,
     )

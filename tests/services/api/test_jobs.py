@@ -76,6 +76,43 @@ async def test_a_job_is_resumed_by_another_process_after_a_crash(
     assert [item["version"] for item in done["items"]] == [2, 2, 2, 2]
 
 
+async def test_an_item_that_changes_nothing_is_unchanged_also_after_another_of_its_job(
+    api: httpx.AsyncClient, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await created(api, sku="A")
+    monkeypatch.setattr(bulk_job, "CHUNK", 2)
+    items = [{"sku": "A", "changes": {"base_price": 1500}}] * 3
+    answer = await api.post(BULK, json={"items": items})
+    assert await do_one(app)
+    done = await job(api, answer)
+    assert [(item["state"], item["version"]) for item in done["items"]] == [("done", 2)] + [("unchanged", 2)] * 2
+    assert (done["counts"], done["settled"]) == ({"done": 1, "unchanged": 2}, 3)
+
+
+@pytest.mark.parametrize("meanwhile", ["changed", "archived"])
+async def test_an_item_is_done_once_whatever_happens_between_a_crash_and_going_on(
+    api: httpx.AsyncClient, app: App, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    path = f"/api/v2/products/{(await created(api, sku='A'))['id']}"
+    answer = await api.post(BULK, json={"items": [{"sku": "A", "changes": {"base_price": 1500}}]})
+
+    async def killed(*_: Any) -> bool:
+        raise ConnectionAbortedError("killed after the events were stored and before their items were told")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Jobs, "settle", killed)
+        with pytest.raises(ConnectionAbortedError):
+            await do_one(app)
+    if meanwhile == "changed":
+        assert (await api.patch(path, json={"base_price": 1700})).status_code == 200
+    else:
+        assert (await api.delete(path)).status_code == 200
+    assert await do_one(app)
+    done = await job(api, answer)
+    assert [(item["state"], item["version"]) for item in done["items"]] == [("done", 2)]
+    assert (await api.get(path)).json()["version"] == 3
+
+
 async def test_jobs_are_done_as_they_come_until_the_process_is_told_to_stop(api: httpx.AsyncClient, app: App) -> None:
     await created(api, sku="A")
     stop = asyncio.Event()
