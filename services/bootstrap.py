@@ -45,7 +45,7 @@ from services.consumers.product_state import PublishProductState
 from services.consumers.push_queue import QueuePushes
 from services.consumers.pusher import Pusher
 from services.consumers.watch import Watch
-from services.health import database_check, kafka_check, outbox_check, schema_check
+from services.health import database_check, kafka_check, outbox_check, schema_check, secrets_check
 from services.jobs import run_jobs
 from services.notifications import Notifications
 from services.servers import kafka_of
@@ -79,7 +79,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     url, kafka = _url(settings), kafka_of(settings)
     async with open_pool(url, role=APP, name="syncstore-api", max_size=settings.api_pool) as pool:
         store, identities = PostgresEventStore(pool), TimeSortedIdentities()
-        products = Products(store, identities)
+        products, secrets = Products(store, identities), SecretsStore(pool, Sealer(settings.keys()))
         yield App(
             clock=SystemClock(),
             identities=identities,
@@ -93,14 +93,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             jobs=Jobs(pool),
             answers=Answers(pool),
             notifications=Notifications(
-                pool,
-                SecretsStore(pool, Sealer(settings.keys())),
-                settings.public_url or f"http://{settings.api_host}:{settings.api_port}",
+                pool, secrets, settings.public_url or f"http://{settings.api_host}:{settings.api_port}"
             ),
             metrics=REGISTRY,
             checks={
                 "database": database_check(pool),
                 "schema": schema_check(pool),
+                "secrets": secrets_check(secrets),
                 "kafka": kafka_check(kafka.bootstrap),
                 "outbox": outbox_check(pool),
             },

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from infrastructure.postgres.migrate import migrations
 from infrastructure.postgres.pool import Pool
+from infrastructure.security.sealing import CannotUnseal
+from infrastructure.shops.secrets import SecretsStore
 
 SECONDS: Final = 1.5
 """How long a check may take before it counts as failed."""
@@ -70,6 +72,20 @@ def schema_check(pool: Pool) -> Check:
         if needed - applied:
             return Finding(status="failed", detail="migrations are missing; run: syncstore migrate", facts=facts)
         return Finding(status="ok", facts=facts)
+
+    return check
+
+
+def secrets_check(secrets: SecretsStore) -> Check:
+    """Whether the shops' keys and tokens can be opened. Without them commands are accepted, and no shop hears of it."""
+
+    async def check() -> Finding:
+        try:
+            await secrets.check()
+        except CannotUnseal as error:
+            detail = f"{error}; set SYNCSTORE_ENCRYPTION_KEYS to every key in use, or connect the shops again"
+            return Finding(status="degraded", detail=detail)
+        return Finding(status="ok")
 
     return check
 

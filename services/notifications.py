@@ -14,6 +14,7 @@ from domain.values import Platform
 from infrastructure.platforms.shopee import webhook as shopee
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
+from infrastructure.security.sealing import CannotUnseal
 from infrastructure.shops import inbox, lanes
 from infrastructure.shops.secrets import NoSecrets, SecretsStore
 
@@ -22,6 +23,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 class ShopUnknown(SyncStoreError):
     """No connection of this installation is for this shop, or it has no keys to check the signature with."""
+
+
+class NotCheckable(SyncStoreError):
+    """The shop's keys are kept under an encryption key that is not at hand: a genuine one cannot be told."""
 
 
 class NotGenuine(SyncStoreError):
@@ -52,7 +57,7 @@ class Notifications:
     async def accept(self, platform: Platform, body: bytes, signature: str) -> bool:
         """False when the same notification had been accepted before.
 
-        Raises ShopUnknown, NotGenuine, NotReadable, DatabaseUnavailable.
+        Raises ShopUnknown, NotCheckable, NotGenuine, NotReadable, DatabaseUnavailable.
         """
         shop_id = _shop_of(body)
         if shop_id is None:
@@ -69,6 +74,14 @@ class Notifications:
             except NoSecrets as error:
                 log.warning("notification_for_shop_without_keys", connection_id=connection_id)
                 raise ShopUnknown(str(error)) from error
+            except CannotUnseal as error:
+                log.error(  # noqa: TRY400  # the reason says it all
+                    "notification_not_checkable",
+                    connection_id=connection_id,
+                    setting="SYNCSTORE_ENCRYPTION_KEYS",
+                    reason=str(error),
+                )
+                raise NotCheckable("the keys of this shop cannot be opened at this moment") from error
             keys = [secrets.app_key, *([secrets.push_key] if secrets.push_key else [])]
             try:
                 message = shopee.receive(

@@ -79,6 +79,16 @@ class SecretsStore:
         plain = self._sealer.open(bytes(row[0]), bound_to=_record(org_id, connection_id))
         return msgspec.json.decode(plain, type=ShopSecrets), row[1]
 
+    async def check(self) -> None:
+        """Open some of what each key has sealed, of all organisations.
+
+        Raises CannotUnseal.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(SQL["samples"], binary=True)
+            for org_id, connection_id, sealed in await cursor.fetchall():
+                self._sealer.open(bytes(sealed), bound_to=_record(org_id, connection_id))
+
     async def authorisation(self, org_id: str, connection_id: str) -> int:
         """Another figure when a person has brought new secrets; a renewal of tokens leaves it.
 

@@ -6,6 +6,10 @@ select sealed, revision from shop_secrets where org_id = %(org_id)s and connecti
 -- How often a person has brought secrets of a connection.
 select authorisation from shop_secrets where org_id = %(org_id)s and connection_id = %(connection_id)s;
 
+-- name: samples
+-- Some of what each key has sealed, whoever's it is.
+select org_id, connection_id, sealed from sealed_samples();
+
 -- name: write_secrets
 -- First secrets of a connection, or new ones given by a person.
 insert into shop_secrets (org_id, connection_id, sealed)

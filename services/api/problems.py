@@ -95,6 +95,7 @@ _OWN: Final[dict[str, Kind]] = {
     "position_not_reached": Kind(503, "The view has not come that far yet", "Ask again after the seconds of Retry-After, or without min_position."),
     "view_not_built": Kind(503, "The view is being built", "Ask again after the seconds of Retry-After."),
     "storage_unavailable": Kind(503, "The database does not answer", "Send the request again after the seconds of Retry-After, with the same Idempotency-Key."),
+    "secrets_unreadable": Kind(503, "The keys of this shop cannot be opened", "Send it again later. Whoever runs this installation: set SYNCSTORE_ENCRYPTION_KEYS to every key in use."),
     "internal_error": Kind(500, "Something went wrong here", "Send it again with the same Idempotency-Key; if it stays, report the correlation id."),
 }  # fmt: skip
 

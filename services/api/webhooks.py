@@ -10,7 +10,7 @@ from domain.values import Platform
 from services.api.bodies import MAX_JSON, read_limited
 from services.api.operations import Access, Answer, Call, endpoint
 from services.api.problems import Problem
-from services.notifications import NotGenuine, NotReadable, ShopUnknown
+from services.notifications import NotCheckable, NotGenuine, NotReadable, ShopUnknown
 
 SERVED: Final = {Platform.SHOPEE.value: Platform.SHOPEE}
 
@@ -27,6 +27,7 @@ SERVED: Final = {Platform.SHOPEE.value: Platform.SHOPEE}
         "shop_unknown",
         "notification_not_genuine",
         "notification_unreadable",
+        "secrets_unreadable",
         "body_too_large",
     ),
     path_examples={"platform": "shopee"},
@@ -45,6 +46,8 @@ async def receive(call: Call) -> Answer:
         await notifications.accept(platform, body, request.headers.get("authorization", ""))
     except ShopUnknown as error:
         raise Problem("shop_unknown", str(error)) from error
+    except NotCheckable as error:
+        raise Problem("secrets_unreadable", str(error)) from error
     except NotGenuine as error:
         raise Problem("notification_not_genuine", str(error)) from error
     except NotReadable as error:

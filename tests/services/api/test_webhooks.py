@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from infrastructure.platforms.shopee.signing import sign_push
 from infrastructure.postgres.pool import Pool
@@ -16,6 +18,7 @@ from infrastructure.shops import inbox, lanes
 from infrastructure.shops.secrets import SecretsStore
 from services.api.application import create_api
 from services.app import App
+from services.health import run_checks, secrets_check
 from services.notifications import Notifications
 from tests.services.test_notifications import APP_KEY, BODY, ORG, PUBLIC, PUSH_KEY, SHOP, URL, secrets, signed
 
@@ -81,6 +84,43 @@ async def test_a_notification_without_any_signature_is_401(shop: httpx.AsyncClie
 async def test_an_unknown_shop_is_404(shop: httpx.AsyncClient) -> None:
     answer = await send(shop, BODY.replace(SHOP.encode(), b"3"))
     assert (answer.status_code, answer.json()["code"]) == (404, "shop_unknown")
+
+
+@pytest.mark.parametrize("keys", [{"k": bytes(31) + b"1"}, {"another": bytes(32)}])
+async def test_keys_that_do_not_open_the_shops_secrets_are_503_and_told_and_what_is_sent_again_is_kept(
+    app: App, shop: httpx.AsyncClient, app_pool: Pool, worker_pool: Pool, keys: dict[str, bytes]
+) -> None:
+    store = SecretsStore(app_pool, Sealer(keys))
+    checks = {"secrets": secrets_check(store)}
+    asgi: Any = create_api(
+        replace(app, notifications=Notifications(app_pool, store, PUBLIC), checks=checks, metrics=CollectorRegistry())
+    )
+    transport = httpx.ASGITransport(asgi, client=("203.0.113.9", 40000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.4:8000") as wrong:
+        with capture_logs() as logs:
+            answer = await send(wrong)
+        assert (answer.status_code, answer.json()["code"]) == (503, "secrets_unreadable")
+        assert answer.headers["retry-after"] == "1"
+        (entry,) = (entry for entry in logs if entry["log_level"] == "error")
+        assert (entry["setting"], entry["connection_id"]) == ("SYNCSTORE_ENCRYPTION_KEYS", "SHP")
+        ready = await wrong.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert "SYNCSTORE_ENCRYPTION_KEYS" in ready.json()["checks"]["secrets"]["detail"]
+    assert await kept(worker_pool) == []
+    assert (await send(shop)).status_code == 200
+    assert await kept(worker_pool) == [BODY]
+
+
+async def test_keys_that_open_every_shops_secrets_are_well(app_pool: Pool) -> None:
+    old, new = bytes(32), bytes(31) + b"1"
+    for number, keys in enumerate(({"old": old}, {"new": new, "old": old}, {"new": new})):
+        await SecretsStore(app_pool, Sealer(keys)).write(f"toko-{number}", "SHP", secrets())
+    both = await run_checks({"secrets": secrets_check(SecretsStore(app_pool, Sealer({"new": new, "old": old})))})
+    assert both["secrets"].status == "ok"
+    one = await run_checks({"secrets": secrets_check(SecretsStore(app_pool, Sealer({"new": new})))})
+    assert one["secrets"].status == "degraded"
+    swapped = await run_checks({"secrets": secrets_check(SecretsStore(app_pool, Sealer({"new": old, "old": old})))})
+    assert swapped["secrets"].status == "degraded"
 
 
 @pytest.mark.parametrize("platform", ["myspace", "lazada", "SHOPEE"])
