@@ -65,7 +65,7 @@ def statuses(listing: Listing) -> Mapping[FieldGroup, GroupStatus]:
 
 def status_of(listing: Listing, group: FieldGroup) -> GroupStatus:
     fields = {name: field for name, field in sorted(listing.fields.items()) if group_of(name) is group}
-    reasons = tuple(reason for name, field in fields.items() if (reason := _reason(name, field)) is not None)
+    reasons = tuple(reason for name, field in fields.items() if (reason := reason_of(name, field)) is not None)
     whole = _of_listing(listing, fields)
     if whole is not None:
         return GroupStatus(status=whole.status, reasons=(*whole.reasons, *reasons))
@@ -109,7 +109,8 @@ def _is_synced(field: FieldState) -> bool:
     return field.agrees and field.held is None and field.refused is None and field.conflict is None
 
 
-def _reason(name: str, field: FieldState) -> Reason | None:
+def reason_of(name: str, field: FieldState) -> Reason | None:
+    """What is in a field's way, the most pressing first."""
     if field.conflict is not None:
         return Reason(field=name, code="conflict", message=field.conflict.reason)
     if field.refused is not None:

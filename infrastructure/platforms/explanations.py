@@ -1,4 +1,4 @@
-"""What each refusal means to a seller, and what to do about it, in Indonesian and English."""
+"""What keeps a listing from being as we want it, in a seller's words, and what to do about it."""
 
 from __future__ import annotations
 
@@ -129,4 +129,90 @@ EXPLANATIONS: Final[Mapping[str, Explanation]] = {
         "Delete old listings in the shop.",
     ),
     "request_refused": _same("Toko menolak isi permintaan.", "The shop refused the request's content.", _OURS),
+    "price_unavailable": Explanation(
+        "Harga tidak dapat dihitung dari aturan harga.",
+        "Periksa harga dasar dan aturan harga toko ini.",
+        "No price can be computed by the pricing rule.",
+        "Check the base price and this shop's pricing rule.",
+    ),
+    "price_clamped": Explanation(
+        "Harga hasil hitungan melebihi batas tertinggi aturan harga.",
+        "Periksa aturan harga, atau lepaskan penahanan.",
+        "The computed price is above the highest that the pricing rule allows.",
+        "Check the pricing rule, or release the hold.",
+    ),
+    "price_guarded": Explanation(
+        "Harga ditahan: perubahannya terlalu besar atau di bawah modal.",
+        "Periksa harganya, lalu perbaiki atau lepaskan penahanan.",
+        "The price is held: it moves too far or is below cost.",
+        "Check the price, then correct it or release the hold.",
+    ),
+    "price_not_allowed": _same(
+        "Harga tidak sesuai batas toko ini.", "The price does not fit this shop's limits.", _EDIT
+    ),
+    "category_unknown": Explanation(
+        "Kategori produk belum dikenal untuk toko ini.",
+        "Pilih kategori lain, atau tambahkan padanannya di koneksi toko.",
+        "The product's category is not known for this shop.",
+        "Choose another category, or add its counterpart to the shop's connection.",
+    ),
+    "not_ready": Explanation(
+        "Data produk belum lengkap untuk dibuat di toko.",
+        "Lengkapi bagian yang disebut di pesan.",
+        "The product lacks something that the shop needs to list it.",
+        "Complete what the message names.",
+    ),
+    "conflict": Explanation(
+        "Nilai diubah di sini dan juga di toko.",
+        "Pilih nilai yang dipakai.",
+        "The value was changed here and in the shop.",
+        "Decide which value holds.",
+    ),
+    "override_kept": Explanation(
+        "Nilai di toko ini sengaja dibiarkan berbeda.",
+        "Tidak perlu tindakan; ikuti data utama bila ingin menyamakan.",
+        "This shop's own value is kept on purpose.",
+        "Nothing to do; follow the master to make them equal.",
+    ),
+    "paused": Explanation(
+        "Sinkronisasi produk ini dijeda.",
+        "Lanjutkan sinkronisasi bila sudah siap.",
+        "Synchronisation of this listing is paused.",
+        "Resume it when you are ready.",
+    ),
+    "unlinked": Explanation(
+        "Produk tidak lagi tertaut dengan toko.",
+        "Tautkan ulang bila masih dijual di toko.",
+        "The listing is no longer linked to the shop.",
+        "Link it again if it is still sold there.",
+    ),
+    "in_review": Explanation(
+        "Perubahan sedang ditinjau oleh toko.",
+        "Tunggu hasil peninjauan.",
+        "The platform is reviewing the change.",
+        "Wait for its answer.",
+    ),
+    "review_rejected": _same(
+        "Perubahan ditolak dalam peninjauan.", "The platform's review rejected the change.", _EDIT
+    ),
 }
+
+HINTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("timeout", "no_answer", "http_408"), "unreachable"),
+    **dict.fromkeys(("own_pace", "http_429"), "rate_limited"),
+    **dict.fromkeys(("image_unreachable", "image_unusable"), "image_refused"),
+    "http_403": "permission_missing",
+    "malformed_answer": "platform_failing",
+    "not_a_shopee_id": "listing_missing",
+    "not_a_shopee_category": "category_refused",
+    "sku_on_several_listings": "duplicate",
+    "failed_reason": "unknown",
+}
+"""Codes of ours, for what is the same on every platform, and the hints that explain them."""
+
+
+def hint_of(code: str) -> str | None:
+    """The hint behind a code of ours; None for a platform's own code."""
+    if code in EXPLANATIONS:
+        return code
+    return "platform_failing" if code.startswith("http_5") else HINTS.get(code)

@@ -12,9 +12,11 @@ from msgspec import Struct
 from domain.errors import SyncStoreError
 from domain.values import Platform
 from infrastructure.platforms.connector import Capabilities, Connector
+from infrastructure.platforms.explanations import Explanation, explain, hint_of
 from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.pace import Pace
 from infrastructure.platforms.shopee import client as shopee
+from infrastructure.platforms.shopee import errors as shopee_errors
 from infrastructure.platforms.shopee.client import ShopeeConnector
 from infrastructure.platforms.shopee.transport import ShopeeAccount, ShopeeSession, ShopeeTransport
 from infrastructure.platforms.tokens import RotatingTokens, Tokens, TokenVault
@@ -88,9 +90,19 @@ async def _shopee_first_tokens(access: Access, surroundings: Surroundings, code:
     return await ShopeeTransport(shopee_account(access), surroundings.http, surroundings.now).spend_code(code)
 
 
+def explanation_of(platform: Platform, code: str, message: str) -> Explanation:
+    """What a listing's code means, ours or the platform's; `message` tells apart what a code leaves open."""
+    hint = hint_of(code)
+    if hint in {None, "unknown"} and (theirs := HINTS.get(platform)) is not None:
+        hint = theirs(code, message)
+    return explain(hint or "unknown")
+
+
 FACTORIES: Final[Mapping[Platform, Factory]] = {Platform.SHOPEE: _shopee}
 EXCHANGES: Final[Mapping[Platform, Callable[[Access, Surroundings, str], Awaitable[Tokens]]]] = {
     Platform.SHOPEE: _shopee_first_tokens
 }
 CAPABILITIES: Final[Mapping[Platform, Capabilities]] = {Platform.SHOPEE: shopee.CAPABILITIES}
 """What each platform takes where a shop says nothing else."""
+HINTS: Final[Mapping[Platform, Callable[[str, str], str]]] = {Platform.SHOPEE: shopee_errors.hint_of}
+"""From a platform's own code and message to the key of an explanation."""

@@ -38,7 +38,20 @@ select l.connection_id, l.platform, count(*) as listings,
             where g.org_id = %(org_id)s and g.connection_id = l.connection_id
             group by t.status
         ) s
-    ) as groups
+    ) as groups,
+    (
+        select coalesce(json_agg(r order by r.listings desc, r.code), '[]')
+        from (
+            select reason ->> 'code' as code, min(reason ->> 'message') as message, count(distinct g.listing_id) as listings
+            from projections.listing_status g
+            cross join lateral jsonb_each(g.groups) as standing (name, value)
+            cross join lateral jsonb_array_elements(standing.value -> 'reasons') as reason
+            where g.org_id = %(org_id)s and g.connection_id = l.connection_id
+                and (g.held > 0 or g.refused > 0 or g.open_conflicts > 0 or g.rejected <> '{}')
+                and reason ->> 'code' <> 'override_kept'
+            group by reason ->> 'code'
+        ) r
+    ) as reasons
 from projections.listing_status l
 where l.org_id = %(org_id)s and (%(connection_id)s::text is null or l.connection_id = %(connection_id)s)
 group by l.connection_id, l.platform

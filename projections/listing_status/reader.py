@@ -19,8 +19,16 @@ from projections.reading import Answer, Page, cursor_of, marks_of, page_of, read
 _sql: Final = load(Path(__file__).with_name("listing_status.sql"))
 
 
+class ReasonSummary(Struct, frozen=True, kw_only=True):
+    """A code that is in the way of listings, and one of the messages that came with it."""
+
+    code: str
+    message: str
+    listings: int
+
+
 class ShopSummary(Struct, frozen=True, kw_only=True):
-    """Counts of listings, except `groups`: status -> groups of fields (three per listing)."""
+    """Counts of listings, except `groups`: status -> groups of fields (three per listing). `reasons` by frequency."""
 
     connection_id: str
     platform: Platform
@@ -33,6 +41,7 @@ class ShopSummary(Struct, frozen=True, kw_only=True):
     open_conflicts: int
     last_synced_at: datetime | None
     groups: dict[Status, int]
+    reasons: list[ReasonSummary]
 
 
 async def list_listings(

@@ -4,17 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from domain.listing.events import FieldGroup
 from domain.listing.state import FieldState
-from domain.listing.status import GroupStatus, Status
+from domain.listing.status import GroupStatus, Status, reason_of
 from domain.values import Platform
+from infrastructure.platforms.registry import explanation_of
 from projections.conflicts.reader import ConflictEntry
 from projections.listing_status.projector import ListingRow
 from projections.listing_status.reader import ShopSummary
+
+
+class Explained(Struct, frozen=True, kw_only=True):
+    """What a code means and what to do about it, in Indonesian and in English."""
+
+    id: Annotated[
+        str, Meta(examples=["Harga ditahan: produk sedang promosi. Tidak perlu tindakan; dikirim lagi otomatis."])
+    ]
+    en: Annotated[
+        str, Meta(examples=["Price held: the product is in a promotion. Nothing to do; it is sent again by itself."])
+    ]
+
+
+class ReasonView(Struct, frozen=True, kw_only=True):
+    """What is in the way. `field` is null for what concerns the whole group; `message` may be the platform's words."""
+
+    field: str | None
+    code: Annotated[str, Meta(examples=["error_cannt_edit_price_in_promotion"])]
+    message: str
+    explanation: Explained
+
+
+class GroupView(Struct, frozen=True, kw_only=True):
+    """How a group of fields stands, and why."""
+
+    status: Status
+    reasons: tuple[ReasonView, ...]
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -28,6 +56,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     held: str | None
     refused: str | None
     conflict_id: str | None
+    explanation: Explained | None
+    """Of what is in the way: a conflict, a refusal, a hold or a kept value."""
     note: str | None
     """What somebody should know of the value, though nothing is in its way."""
 
@@ -43,7 +73,7 @@ class ListingSummary(Struct, frozen=True, kw_only=True):
     link: str
     external_id: str | None
     paused: str | None
-    groups: dict[FieldGroup, GroupStatus]
+    groups: dict[FieldGroup, GroupView]
     open_conflicts: int
     behind: int
     last_synced_at: datetime | None
@@ -65,6 +95,14 @@ class ListingPage(Struct, frozen=True, kw_only=True):
     lag: int
 
 
+class ReasonCount(Struct, frozen=True, kw_only=True):
+    """In how many listings of a shop something is in the way."""
+
+    code: str
+    listings: int
+    explanation: Explained
+
+
 class ShopStatus(Struct, frozen=True, kw_only=True):
     """One shop: listings by how they stand, and groups of fields by status (three for each listing)."""
 
@@ -79,6 +117,8 @@ class ShopStatus(Struct, frozen=True, kw_only=True):
     open_conflicts: int
     last_synced_at: datetime | None
     groups: dict[Status, int]
+    reasons: tuple[ReasonCount, ...]
+    """Of what is held, refused or in conflict, the most frequent first."""
 
 
 class SyncStatus(Struct, frozen=True, kw_only=True):
@@ -134,12 +174,21 @@ def listing_summary(row: ListingRow) -> ListingSummary:
 
 def listing_view(row: ListingRow, position: int, lag: int, notes: Mapping[str, str]) -> ListingView:
     """`notes` by field."""
-    fields = {name: _shown(field, notes.get(name)) for name, field in sorted(row.fields.items())}
+    fields = {name: _shown(row.platform, name, field, notes.get(name)) for name, field in sorted(row.fields.items())}
     return ListingView(**_shared(row), fields=fields, position=position, lag=lag)
 
 
 def shop_status(summary: ShopSummary) -> ShopStatus:
-    return ShopStatus(**{name: getattr(summary, name) for name in ShopStatus.__struct_fields__})
+    same = {name: getattr(summary, name) for name in ShopStatus.__struct_fields__ if name != "reasons"}
+    reasons = tuple(
+        ReasonCount(
+            code=found.code,
+            listings=found.listings,
+            explanation=_explained(summary.platform, found.code, found.message),
+        )
+        for found in summary.reasons
+    )
+    return ShopStatus(**same, reasons=reasons)
 
 
 def conflict_view(row: ConflictEntry) -> ConflictView:
@@ -148,11 +197,31 @@ def conflict_view(row: ConflictEntry) -> ConflictView:
 
 
 def _shared(row: ListingRow) -> Mapping[str, Any]:
-    same = {name: getattr(row, name) for name in ListingSummary.__struct_fields__ if name != "id"}
-    return {"id": row.listing_id, **same}
+    same = {name: getattr(row, name) for name in ListingSummary.__struct_fields__ if name not in {"id", "groups"}}
+    groups = {group: _group(row.platform, standing) for group, standing in row.groups.items()}
+    return {"id": row.listing_id, "groups": groups, **same}
 
 
-def _shown(field: FieldState, note: str | None) -> Shown:
+def _group(platform: Platform, standing: GroupStatus) -> GroupView:
+    reasons = (
+        ReasonView(
+            field=reason.field,
+            code=reason.code,
+            message=reason.message,
+            explanation=_explained(platform, reason.code, reason.message),
+        )
+        for reason in standing.reasons
+    )
+    return GroupView(status=standing.status, reasons=tuple(reasons))
+
+
+def _explained(platform: Platform, code: str, message: str) -> Explained:
+    found = explanation_of(platform, code, message)
+    return Explained(id=f"{found.meaning_id} {found.remedy_id}", en=f"{found.meaning_en} {found.remedy_en}")
+
+
+def _shown(platform: Platform, name: str, field: FieldState, note: str | None) -> Shown:
+    reason = reason_of(name, field)
     return Shown(
         desired=None if field.desired is None else field.desired.value,
         shop=None if field.shadow is None else field.shadow.value,
@@ -162,5 +231,6 @@ def _shown(field: FieldState, note: str | None) -> Shown:
         held=None if field.held is None else field.held.reason,
         refused=None if field.refused is None else field.refused.message,
         conflict_id=None if field.conflict is None else field.conflict.conflict_id,
+        explanation=None if reason is None else _explained(platform, reason.code, reason.message),
         note=note,
     )

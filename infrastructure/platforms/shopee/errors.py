@@ -238,6 +238,15 @@ def classify_reason(reason: str, whole: PlatformError | None = None) -> Platform
     return PlatformError(error_class=E.UNKNOWN, code="failed_reason", message=reason, hint="unknown")
 
 
+def hint_of(code: str, message: str) -> str:
+    """The hint of an error that was kept by code and message. A row's own words say more than a general code."""
+    _, hint = _verdict(code, message)
+    if hint not in {"unknown", "reread_listing", "request_refused"}:
+        return hint
+    verdict = _first_match(_REASONS, message)
+    return hint if verdict is None else verdict[1]
+
+
 def _verdict(code: str, message: str) -> Verdict:
     if code == "error_auth":
         return _first_match(_AUTH_MESSAGES, message) or (E.UNKNOWN, "unknown")

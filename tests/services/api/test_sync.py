@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from domain.connection.commands import OpenConnection
-from domain.listing.commands import LinkListing, Observe, PushedValue, RecordPush, SetDesired
+from domain.listing.commands import LinkListing, Observe, PostponedValue, PushedValue, RecordPush, SetDesired
 from domain.messages import CommandContext
 from domain.policies.conflict_policy import ConflictPolicy, Manual
 from domain.values import Platform
@@ -61,6 +61,34 @@ async def test_a_listing_tells_field_by_field_how_it_stands(api: httpx.AsyncClie
     assert none.json()["items"] == []
     unknown = await api.get("/api/v2/listings/none")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "listing_unknown")
+
+
+async def test_what_is_in_the_way_is_explained_in_both_languages_with_what_to_do(
+    api: httpx.AsyncClient, app: App, listing: str, project: Project
+) -> None:
+    context = CommandContext(org_id=ORG, actor="tests", now=app.clock.now(), correlation_id=uuid4())
+    at = app.clock.now()
+    wanted = SetDesired(values={"price:BTK-PRG": 110_000, "stock:BTK-PRG": 5}, cause="tests", at=at, by="tests")
+    code = "error_cannt_edit_stock_in_promotion"
+    held = PostponedValue(field="stock:BTK-PRG", code=code, reason="promotion", recheck_at=at + timedelta(hours=1))
+    for command in (wanted, RecordPush(answered_at=at, held=(held,))):
+        await app.listings.handle(context, listing, command)
+    await project()
+    one = (await api.get(f"/api/v2/listings/{listing}")).json()
+    explanation = {
+        "id": "Stok ditahan: produk sedang promosi. Tidak perlu tindakan; dikirim lagi otomatis.",
+        "en": "Stock held: the product is in a promotion. Nothing to do; it is sent again by itself.",
+    }
+    assert one["fields"]["stock:BTK-PRG"]["explanation"] == explanation
+    assert one["groups"]["stock"]["reasons"] == [
+        {"field": "stock:BTK-PRG", "code": code, "message": "promotion", "explanation": explanation}
+    ]
+    assert one["fields"]["price:BTK-PRG"]["explanation"]["en"].startswith("The value was changed here and in the shop.")
+    (item,) = (await api.get("/api/v2/listings")).json()["items"]
+    assert item["groups"] == one["groups"]
+    (shop,) = (await api.get("/api/v2/sync/status")).json()["connections"]
+    assert [(reason["code"], reason["listings"]) for reason in shop["reasons"]] == [("conflict", 1), (code, 1)]
+    assert shop["reasons"][1]["explanation"] == explanation
 
 
 async def test_a_listing_tells_that_the_shop_takes_fewer_pictures_than_the_product_has(
