@@ -14,8 +14,9 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from prometheus_client import REGISTRY
 
+from domain.ports import Clock
 from infrastructure.answers.answers import Answers
-from infrastructure.clock import SystemClock, TimeSortedIdentities
+from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.jobs.jobs import Jobs
 from infrastructure.kafka import topics
@@ -24,6 +25,7 @@ from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.effect import Effect
 from infrastructure.platforms.connector import Connector
 from infrastructure.platforms.images import HttpImages, ImageSource
+from infrastructure.postgres.clock import open_clock
 from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
 from infrastructure.retention.retention import run_retention
 from infrastructure.security.api_keys import ApiKeys, KeyRing
@@ -77,11 +79,14 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """What entry points ask, working as the application's role."""
     url, kafka = _url(settings), kafka_of(settings)
-    async with open_pool(url, role=APP, name="syncstore-api", max_size=settings.api_pool) as pool:
+    async with (
+        open_pool(url, role=APP, name="syncstore-api", max_size=settings.api_pool) as pool,
+        open_clock(pool) as clock,
+    ):
         store, identities = PostgresEventStore(pool), TimeSortedIdentities()
         products, secrets = Products(store, identities), SecretsStore(pool, Sealer(settings.keys()))
         yield App(
-            clock=SystemClock(),
+            clock=clock,
             identities=identities,
             store=store,
             pool=pool,
@@ -143,8 +148,10 @@ async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str
     """
     kafka = kafka_of(settings)
     store, identities = PostgresEventStore(pool), TimeSortedIdentities()
-    producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
-    try:
+    async with AsyncExitStack() as stack:
+        clock = await stack.enter_async_context(open_clock(pool))
+        producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
+        stack.push_async_callback(producer.stop)
         with reaching(kafka):
             await producer.start()
         effects: tuple[Effect, ...] = (
@@ -154,7 +161,7 @@ async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str
                 store,
                 pool,
                 Listings(store, identities),
-                SystemClock(),
+                clock,
                 price_bounds(),
                 images_max(),
             ),
@@ -162,8 +169,6 @@ async def open_effects(settings: Settings, pool: Pool) -> AsyncIterator[dict[str
             QueuePushes((topics.LISTING, topics.CONNECTION)),
         )
         yield {effect.name: effect for effect in effects}
-    finally:
-        await producer.stop()
 
 
 async def run_push(settings: Settings, stop: asyncio.Event) -> None:
@@ -174,9 +179,10 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
             open_pool(_url(settings), role=WORKER, name="syncstore-push", max_size=settings.worker_pool)
         )
         store = PostgresEventStore(pool)
-        clock, identities, me = SystemClock(), TimeSortedIdentities(), owner()
+        clock = await stack.enter_async_context(open_clock(pool))
+        identities, me = TimeSortedIdentities(), owner()
         listings, connections = Listings(store, identities), Connections(store, identities)
-        shops = await stack.enter_async_context(open_shops(settings, pool))
+        shops = await stack.enter_async_context(open_shops(settings, pool, clock))
         queue = QueuePushes((topics.LISTING, topics.CONNECTION))
         pusher = Pusher(listings, Products(store, identities), clock)
 
@@ -202,7 +208,7 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def open_shops(settings: Settings, pool: Pool) -> AsyncIterator[Shops]:
+async def open_shops(settings: Settings, pool: Pool, clock: Clock) -> AsyncIterator[Shops]:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(limits=limits) as http:
         yield Shops(
@@ -210,7 +216,7 @@ async def open_shops(settings: Settings, pool: Pool) -> AsyncIterator[Shops]:
             images=_images(settings, http),
             pool=pool,
             secrets=SecretsStore(pool, Sealer(settings.keys())),
-            now=SystemClock().now,
+            now=clock.now,
         )
 
 

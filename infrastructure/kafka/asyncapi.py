@@ -109,8 +109,8 @@ def _channel(topic: Topic) -> dict[str, Any]:
 def _configuration(topic: Topic) -> dict[str, Any]:
     """As the binding writes them: policies as a list, figures as numbers. It knows these settings alone."""
     config = topic.config
-    figures: dict[str, Any] = {name: int(config[name]) for name in ("retention.ms", "retention.bytes") if name in config}
-    return {"cleanup.policy": config["cleanup.policy"].split(","), **figures}
+    policies: dict[str, Any] = {"cleanup.policy": config["cleanup.policy"].split(",")}
+    return policies | {name: int(config[name]) for name in ("retention.ms", "retention.bytes") if name in config}
 
 
 def _operation(topic: Topic) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import msgspec
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infrastructure.clock import SystemClock, TimeSortedIdentities
+from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
+from infrastructure.postgres.clock import open_clock
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.settings import Settings
 from services.catalogue_import import import_path, shown, shown_unused
@@ -49,7 +50,10 @@ def import_(file: Path, org_id: str, warehouse: str, stock_mode: str, preview: b
 async def _import(settings: Settings, file: Path, org_id: str, plan: ImportPlan) -> Tally:
     assert settings.database_url is not None
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    async with open_pool(settings.database_url, role=APP, name="syncstore-import") as pool:
+    async with (
+        open_pool(settings.database_url, role=APP, name="syncstore-import") as pool,
+        open_clock(pool) as clock,
+    ):
         with Progress(*columns, console=Console(stderr=True)) as bar:
             rows = bar.add_task("rows", total=None)
             return await import_path(
@@ -57,7 +61,7 @@ async def _import(settings: Settings, file: Path, org_id: str, plan: ImportPlan)
                 org_id,
                 plan,
                 store=PostgresEventStore(pool),
-                clock=SystemClock(),
+                clock=clock,
                 identities=TimeSortedIdentities(),
                 progress=lambda tally: bar.update(rows, completed=tally.processed),
             )

@@ -7,10 +7,11 @@ import click
 from domain.connection.commands import OpenConnection
 from domain.messages import CommandContext
 from domain.values import Platform
-from infrastructure.clock import SystemClock, TimeSortedIdentities
+from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.platforms.connector import PlatformCallFailed
 from infrastructure.platforms.registry import Access
+from infrastructure.postgres.clock import open_clock
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.settings import Settings
 from services.bootstrap import open_shops
@@ -79,15 +80,19 @@ async def _connect(
     settings: Settings, org_id: str, command: OpenConnection, access: Access, *, code: str, push_key: str | None
 ) -> None:
     assert settings.database_url is not None
-    clock, identities = SystemClock(), TimeSortedIdentities()
+    identities = TimeSortedIdentities()
     async with (
         open_pool(settings.database_url, role=APP, name="syncstore-connect") as pool,
-        open_shops(settings, pool) as shops,
+        open_clock(pool) as clock,
+        open_shops(settings, pool, clock) as shops,
     ):
         tokens = await shops.redeem(access, code)
-        await shops.authorise(org_id, command.connection_id, access, tokens, push_key=push_key)
         context = CommandContext(org_id=org_id, actor="cli:connect", now=clock.now(), correlation_id=identities.new())
         connections = Connections(PostgresEventStore(pool), identities)
         known = await PostgresEventStore(pool).read_stream(org_id, f"connection-{command.connection_id}")
         if not known:
             await connections.handle(context, command.connection_id, command)
+        elif (shop := (await connections.get(org_id, command.connection_id))[1].shop_id) != command.shop_id:
+            raise click.ClickException(f"{command.connection_id} is for shop {shop}; choose another id for this one")
+        # Last: keys of a shop that may not be connected are never kept.
+        await shops.authorise(org_id, command.connection_id, access, tokens, push_key=push_key)

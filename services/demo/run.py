@@ -20,12 +20,14 @@ from domain.connection.commands import OpenConnection
 from domain.connection.decider import ConnectionExists
 from domain.errors import SyncStoreError
 from domain.messages import CommandContext
+from domain.ports import Clock
 from domain.values import Platform
-from infrastructure.clock import SystemClock, TimeSortedIdentities
+from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.local_stack.ports import choose_free, is_free
 from infrastructure.platforms.registry import Access
 from infrastructure.platforms.tokens import Tokens
+from infrastructure.postgres.clock import open_clock
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.security.api_keys import ApiKeys, Scope
 from infrastructure.settings import Settings
@@ -191,13 +193,16 @@ async def new_key(settings: Settings) -> str:
 async def import_catalogue(settings: Settings, story: Story) -> None:
     assert settings.database_url is not None
     started = time.monotonic()
-    async with open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool:
+    async with (
+        open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool,
+        open_clock(pool) as clock,
+    ):
         tally = await import_path(
             story.catalogue,
             ORG,
             ImportPlan(warehouse="JKT"),
             store=PostgresEventStore(pool),
-            clock=SystemClock(),
+            clock=clock,
             identities=TimeSortedIdentities(),
         )
     seconds = time.monotonic() - started
@@ -211,10 +216,13 @@ async def import_catalogue(settings: Settings, story: Story) -> None:
 
 async def connect_shop(settings: Settings, links: Links, say: Say) -> None:
     assert settings.database_url is not None
-    clock, identities = SystemClock(), TimeSortedIdentities()
-    async with open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool:
+    identities = TimeSortedIdentities()
+    async with (
+        open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool,
+        open_clock(pool) as clock,
+    ):
         connections = Connections(PostgresEventStore(pool), identities)
-        async with open_shops(settings, pool) as shops:
+        async with open_shops(settings, pool, clock) as shops:
             command = OpenConnection(
                 connection_id=CONNECTION,
                 platform=Platform.SHOPEE,
@@ -238,7 +246,7 @@ async def connect_shop(settings: Settings, links: Links, say: Say) -> None:
                 say(f"connect       {CONNECTION} is connected already")
 
 
-async def _authorised(links: Links, clock: SystemClock) -> Tokens:
+async def _authorised(links: Links, clock: Clock) -> Tokens:
     """A fresh pair, as after the seller's authorisation."""
     async with httpx.AsyncClient(base_url=links.simulator) as http:
         pair = (await http.post("/_simulator/authorise")).json()
@@ -249,5 +257,5 @@ async def _authorised(links: Links, clock: SystemClock) -> Tokens:
     )
 
 
-def _context(clock: SystemClock, correlation_id: UUID) -> CommandContext:
+def _context(clock: Clock, correlation_id: UUID) -> CommandContext:
     return CommandContext(org_id=ORG, actor="demo", now=clock.now(), correlation_id=correlation_id)

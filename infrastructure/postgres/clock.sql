@@ -1,0 +1,3 @@
+-- name: now
+-- The time of the database.
+select clock_timestamp();
