@@ -55,6 +55,8 @@ class Proof(Struct, kw_only=True):
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     report: Report | None = None
+    impossible: list[str] = field(default_factory=list)
+    """Faults that this machine does not allow, and why."""
     wrong: list[str] = field(default_factory=list)
     """Everything that does not hold; empty for a proof."""
 
@@ -74,6 +76,10 @@ async def prove(
     async with traffic.flowing():
         repeated = 0
         for number, fault in enumerate(faults, 1):
+            if why := fault.impossible():
+                proof.impossible.append(f"{fault.name}: {why}")
+                say(f"{number:>3}/{len(faults)} {fault.name}: not here, {why}")
+                continue
             struck = await _strike(system, traffic, fault, repeated, proof.wrong)
             repeated += struck.repeated + fault.planted
             planted += fault.planted

@@ -47,6 +47,7 @@ def markdown(proof: Proof) -> str:
         f"{one.allowed:,} |"
         for one in proof.struck
     ]
+    lines += ["", *(f"Not struck here: {line}." for line in proof.impossible)] if proof.impossible else []
     if proof.report is not None:
         lines += [
             "",

@@ -39,6 +39,8 @@ from services.together import parts, prepare
 from tests.plugins.local_stack import JARS, dispose, owned_folder
 
 PATIENCE: Final = 180.0
+CLOCK: Final = Path(__file__).parent / "clock"
+"""Where every process finds a `sitecustomize` that makes its clock wrong."""
 
 CONSUMERS: Final = {
     LIVE: TOPICS,
@@ -87,6 +89,11 @@ class System:
     def environment(self) -> dict[str, str]:
         """Of every process."""
         return _environment(self.settings, self.links)
+
+    @property
+    def clock(self) -> Path:
+        """Says by how many seconds the clock of every process is wrong."""
+        return _clock(self.settings)
 
     @property
     def source(self) -> Source:
@@ -284,7 +291,13 @@ def _environment(settings: Settings, links: Links) -> dict[str, str]:
         "SYNCSTORE_PUBLIC_URL": links.api,
         "SYNCSTORE_PICTURES": "drawn",
         "SYNCSTORE_PUSH_CONCURRENCY": "8",
+        "PYTHONPATH": str(CLOCK),
+        "PROOF_CLOCK": str(_clock(settings)),
     }
+
+
+def _clock(settings: Settings) -> Path:
+    return Path(settings.local_folder) / "clock"
 
 
 async def server_down(system: System, server: Server, number: signal.Signals) -> None:

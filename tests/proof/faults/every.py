@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.proof.faults.fault import Fault
+from tests.proof.faults.machine import ClockJump, DiskFull
 from tests.proof.faults.ownership import FreezeProjector, FreezePusher, Rebalance, ThirdRelay, Zombie
 from tests.proof.faults.processes import (
     KillAllRelays,
@@ -55,6 +56,8 @@ ALL: Final[tuple[type[Fault], ...]] = (
     PoisonForProjector,
     PoisonForRelay,
     TopicDeleted,
+    ClockJump,
+    DiskFull,
     DumpAndRestore,
     Ask,
     Rebuild,

@@ -21,6 +21,10 @@ class Fault:
     planted: ClassVar[int] = 0
     """Records that are none, which the fault leaves in the topics."""
 
+    def impossible(self) -> str | None:
+        """Why this fault cannot be had on this machine."""
+        return None
+
     async def strike(self, system: System, traffic: Traffic) -> str:
         """While everything is at work; answers what was measured besides recovery."""
         raise NotImplementedError
