@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -62,6 +63,10 @@ class Claim(Struct, frozen=True, order=True):
     value: str
 
 
+UNIQUE_EVERYWHERE: Final = frozenset({"shop"})
+"""Kinds of claims whose values at most one organisation of an installation may own."""
+
+
 class Idempotency(Struct, frozen=True, kw_only=True):
     """A caller's key, a digest of what was asked with it, and the response to repeat."""
 
@@ -113,6 +118,7 @@ class ClaimTaken(Struct, frozen=True, tag=True):
 
     claim: Claim
     owner: str
+    """Empty where it is another organisation's, which nobody else shall learn of."""
 
 
 Outcome = Appended | Replayed | VersionMoved | ClaimTaken

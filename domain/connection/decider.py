@@ -73,7 +73,7 @@ def decide(command: ConnectionCommand, state: ConnectionState) -> Sequence[event
 
 
 def claims_of(state: ConnectionState) -> frozenset[Claim]:
-    """A shop is connected at most once in an organisation."""
+    """A shop is connected at most once, and in one organisation only."""
     if isinstance(state, NotOpened):
         return frozenset()
     return frozenset({Claim("shop", f"{state.platform}:{state.shop_id}")})

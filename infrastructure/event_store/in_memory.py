@@ -9,7 +9,17 @@ from itertools import islice
 import msgspec
 from msgspec import Struct
 
-from domain.messages import Append, Appended, Claim, ClaimTaken, Outcome, RecordedEvent, Replayed, VersionMoved
+from domain.messages import (
+    UNIQUE_EVERYWHERE,
+    Append,
+    Appended,
+    Claim,
+    ClaimTaken,
+    Outcome,
+    RecordedEvent,
+    Replayed,
+    VersionMoved,
+)
 from domain.ports import AllBatch, AsOf, Clock
 from infrastructure.event_store.read_all import BATCH, TokenRefused
 from infrastructure.event_store.statement import check_sizes
@@ -91,6 +101,10 @@ class InMemoryEventStore:
             owner = own.claims.get(claim, append.stream_id)
             if owner != append.stream_id:
                 return ClaimTaken(claim, owner)
+            if claim.kind in UNIQUE_EVERYWHERE and any(
+                claim in other.claims for other in self._organisations.values() if other is not own
+            ):
+                return ClaimTaken(claim, owner="")
         for claim in append.releases:
             if own.claims.get(claim) == append.stream_id:
                 del own.claims[claim]

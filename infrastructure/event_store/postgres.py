@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.messages import Append, Claim, Outcome, RecordedEvent, Replayed
+from domain.messages import UNIQUE_EVERYWHERE, Append, Claim, ClaimTaken, Outcome, RecordedEvent, Replayed
 from domain.ports import AllBatch, AsOf
 from infrastructure.event_store import bulk, read_all, statement
 from infrastructure.event_store.bulk import SQL
@@ -26,6 +26,8 @@ READ: Final = statements.load(Path(__file__).with_name("read.sql"))
 RACES: Final = (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 """Another process came first between our look and our write. Nothing was stored; asked again, it is seen."""
 ATTEMPTS: Final = 5
+ELSEWHERE: Final = "claims_shop"
+"""The index by which a value of UNIQUE_EVERYWHERE belongs to one organisation."""
 
 
 class PostgresEventStore:
@@ -102,8 +104,20 @@ class PostgresEventStore:
         name, parameters = statement.call(org_id, appends)
         with translated():
             async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
-                await cursor.execute(SQL[name], parameters, prepare=True)
-                return statement.outcomes(appends, await cursor.fetchall())
+                try:
+                    await cursor.execute(SQL[name], parameters, prepare=True)
+                except psycopg.errors.UniqueViolation as error:
+                    if error.diag.constraint_name != ELSEWHERE or len(appends) > 1:
+                        raise
+                else:
+                    return statement.outcomes(appends, await cursor.fetchall())
+            return [await self._taken_elsewhere(org_id, appends[0])]
+
+    async def _taken_elsewhere(self, org_id: str, append: Append) -> Outcome:
+        everywhere = [claim for claim in append.claims if claim.kind in UNIQUE_EVERYWHERE]
+        if await self.owner_of(org_id, everywhere):
+            raise psycopg.errors.SerializationFailure("one of our own was faster; asked again, it is seen")
+        return ClaimTaken(everywhere[0], owner="")
 
     async def _send_many(self, org_id: str, appends: Sequence[Append]) -> Sequence[Outcome]:
         with translated():

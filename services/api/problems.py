@@ -102,7 +102,8 @@ _OWN: Final[dict[str, Kind]] = {
 _STATUS_OF_REFUSALS: Final[dict[int, str]] = {
     404: "product_unknown sku_unknown listing_unknown connection_unknown conflict_unknown",
     409: "product_exists product_archived stock_insufficient stock_moved count_outdated sku_taken sku_is_variant "
-    "listing_exists listing_linked listing_unlinked connection_exists connection_needs_person shop_connected",
+    "listing_exists listing_linked listing_unlinked connection_exists connection_needs_person shop_connected "
+    "shop_connected_elsewhere",
     412: "version_stale",
     422: "refused base_price_invalid cell_is_formula cells_do_not_fit columns_missing columns_repeated "
     "conflict_policy_invalid conflict_value_invalid conflict_value_missing connection_invalid count_from_future currency_unsupported "

@@ -44,6 +44,11 @@ class DuplicateShop(Refusal):
     remedy = "Use the connection that this shop has already."
 
 
+class ShopConnectedElsewhere(Refusal):
+    code = "shop_connected_elsewhere"
+    remedy = "A shop belongs to one organisation of an installation; if it is yours, ask whoever runs this one."
+
+
 def _no_claims(_: object) -> frozenset[Claim]:
     return frozenset()
 
@@ -69,6 +74,8 @@ def duplicate_sku(sku: str, owner: str) -> DuplicateSku:
 
 
 def _shop_taken(taken: ClaimTaken, _: object) -> Refusal:
+    if not taken.owner:
+        return ShopConnectedElsewhere("this shop is connected already, in another organisation")
     owner = values.identity_of(taken.owner)
     return DuplicateShop(f"this shop is connected as {owner}", owner=owner)
 

@@ -31,7 +31,9 @@ class Connections:
         once: Once | None = None,
         respond: Respond[ConnectionState] = no_response,
     ) -> Done[ConnectionState, ConnectionEvent]:
-        """Raises the refusals of `domain.connection`, DuplicateShop, StaleVersion, KeyReused, TooBusy."""
+        """Raises the refusals of `domain.connection`, DuplicateShop, ShopConnectedElsewhere, StaleVersion, KeyReused,
+        TooBusy.
+        """
         if isinstance(command, OpenConnection) and command.connection_id != connection_id:
             raise ValueError(f"a command for connection {command.connection_id} was sent to {connection_id}")
         return await self._repository.handle(

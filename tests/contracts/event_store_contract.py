@@ -29,6 +29,7 @@ from infrastructure.event_store.statement import MAX_EVENT_BYTES, EventTooLarge
 ORG, OTHER = "toko-nusantara", "toko-sebelah"
 T0 = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 SKU = Claim("sku", "btk-prg")
+SHOP = Claim("shop", "shopee:77")
 
 
 def event(
@@ -215,6 +216,31 @@ class EventStoreContract:
         assert len(appended(outcomes)) == 1
         assert sum(isinstance(outcome, ClaimTaken) for outcome in outcomes) == 19
         assert len(await store.streams_of(ORG, "product")) == 1
+
+    async def test_a_shop_belongs_to_one_organisation_and_nobody_else_learns_whose_it_is(
+        self, store: EventStore
+    ) -> None:
+        assert isinstance(await store.append(ORG, append(claims=(SHOP,))), Appended)
+        wanting = append("product-2", claims=(Claim("sku", "new"), SHOP), idempotency=key())
+        assert await store.append(OTHER, wanting) == ClaimTaken(SHOP, "")
+        assert await store.streams_of(OTHER, "product") == []
+        assert await store.answered(OTHER, "order-1") is None
+        assert await store.owner_of(OTHER, [SHOP, Claim("sku", "new")]) == {}
+        assert await store.append(ORG, wanting) == ClaimTaken(SHOP, "product-1")
+
+    async def test_of_many_organisations_that_claim_a_shop_one_gets_it_and_what_came_along_is_stored(
+        self, store: EventStore
+    ) -> None:
+        wanted = [
+            store.append(f"toko-{number % 4}", append(f"product-{number}", claims=(SHOP,))) for number in range(12)
+        ]
+        beside = [store.append(f"toko-{number}", append("product-beside")) for number in range(4)]
+        outcomes, others = await asyncio.gather(asyncio.gather(*wanted), asyncio.gather(*beside))
+        assert len(appended(others)) == 4
+        winner = next(number for number, outcome in enumerate(outcomes) if isinstance(outcome, Appended))
+        for number, outcome in enumerate(outcomes):
+            if number != winner:
+                assert outcome == ClaimTaken(SHOP, f"product-{winner}" if number % 4 == winner % 4 else "")
 
     async def test_an_event_that_kafka_would_refuse_is_refused_before(self, store: EventStore) -> None:
         large = b'"' + b"x" * (MAX_EVENT_BYTES - 2) + b'"'

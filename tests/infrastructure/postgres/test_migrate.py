@@ -166,3 +166,18 @@ async def test_a_server_that_is_not_there_is_named_as_such(postgres_url: str) ->
         with pytest.raises(DatabaseUnavailable, match="PostgreSQL does not answer") as failure:
             await migrate(url)
         assert isinstance(failure.value.__cause__, psycopg.OperationalError)
+
+
+async def test_of_two_claims_of_one_shop_the_one_that_is_worked_at_stays(empty_database: str) -> None:
+    await migrate(empty_database, up_to=51)
+    with psycopg.connect(empty_database) as connection:
+        for org in ("a", "b", "c"):
+            connection.execute("insert into claims values (%s, 'shop', 'shopee:77', 'connection-SHP')", (org,))
+            connection.execute("insert into claims values (%s, 'sku', 'btk', 'product-1')", (org,))
+        connection.execute(
+            "insert into shop_lanes (org_id, connection_id, platform, shop_id) values ('b', 'SHP', 'shopee', '77')"
+        )
+    await migrate(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        kept = connection.execute("select kind, org_id from claims order by 1, 2").fetchall()
+    assert kept == [("shop", "b"), ("sku", "a"), ("sku", "b"), ("sku", "c")]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from collections import Counter
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +17,8 @@ from domain.product.commands import ArchiveProduct, ChangeProduct, CreateProduct
 from domain.product.decider import NoSuchProduct
 from domain.product.state import Product
 from domain.values import Option, Platform, Variant
-from services.usecases.aggregates import DuplicateShop, DuplicateSku
+from services.api.problems import render
+from services.usecases.aggregates import DuplicateShop, DuplicateSku, ShopConnectedElsewhere
 from services.usecases.connections import Connections
 from services.usecases.outcome import Done, KeyReused, StaleVersion, TooBusy
 from services.usecases.products import Products, UnknownSku
@@ -263,6 +266,20 @@ async def test_a_shop_is_connected_once(store: CountingEventStore) -> None:
     again = OpenConnection(connection_id="SHP-ID-02", platform=Platform.SHOPEE, shop_id="77", label="Toko")
     with pytest.raises(DuplicateShop, match="SHP-ID-01"):
         await connections.handle(context(), "SHP-ID-02", again)
+
+
+async def test_a_shop_of_another_organisation_is_refused_without_telling_whose_it_is(
+    store: CountingEventStore,
+) -> None:
+    connections = Connections(store, Counting())
+    shop = OpenConnection(connection_id="SHP-ID-01", platform=Platform.SHOPEE, shop_id="77", label="Toko")
+    await connections.handle(context(org_id="rahasia"), "SHP-ID-01", shop)
+    with pytest.raises(ShopConnectedElsewhere) as refused:
+        await connections.handle(context(), "SHP-ID-01", shop)
+    assert refused.value.facts == {}
+    assert "rahasia" not in str(refused.value)
+    status, _, body = render(refused.value, UUID(int=1))
+    assert (status, json.loads(body)["code"]) == (409, "shop_connected_elsewhere")
 
 
 async def test_organisations_do_not_meet(products: Products) -> None:
