@@ -6,9 +6,9 @@ A variable that cannot be used, or that no setting has the name of, stops the st
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -19,12 +19,14 @@ from msgspec import Meta, Struct
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import SyncStoreError
+from infrastructure.addresses import is_host, is_host_and_port, is_http_url, is_port
 
 PREFIX: Final = "SYNCSTORE_"
 IGNORED: Final = ("SYNCSTORE_TEST_",)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class WrongSettings(SyncStoreError):
@@ -101,13 +103,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename=lambda name: PREFIX + n
             name, _, encoded = entry.strip().partition(":")
             try:
                 key = base64.b64decode(encoded, validate=True)
-            except binascii.Error:
+            except ValueError:
                 key = b""
-            if not name or len(key) != 32:
+            if not _KEY_ID.fullmatch(name) or len(key) != 32:
                 raise WrongSettings(
                     "SYNCSTORE_ENCRYPTION_KEYS must be id:base64-of-32-bytes, several separated by commas; "
                     "make one with: syncstore keys new-encryption-key"
                 )
+            if name in keys:
+                raise WrongSettings(f"SYNCSTORE_ENCRYPTION_KEYS has two keys {name!r}; give each an id of its own")
             keys[name] = key
         return keys
 
@@ -132,6 +136,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settings = msgspec.convert(mine, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise WrongSettings(f"a setting cannot be used: {error}") from error
+    _check_addresses(settings)
     _check_pairs(settings)
     return settings
 
@@ -141,6 +146,33 @@ def inherited_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def _check_addresses(settings: Settings) -> None:
+    """Values are shown where they cannot hold a secret."""
+    brokers = settings.kafka_bootstrap
+    if brokers is not None and not all(is_host_and_port(broker.strip()) for broker in brokers.split(",")):
+        raise WrongSettings(
+            f"SYNCSTORE_KAFKA_BOOTSTRAP={brokers} must be host:port, several separated by commas, "
+            "like kafka-1:9092,kafka-2:9092"
+        )
+    if not is_host(settings.api_host):
+        raise WrongSettings(
+            f"SYNCSTORE_API_HOST={settings.api_host} must be a host name or an IP address, like 127.0.0.1; "
+            "the port is SYNCSTORE_API_PORT"
+        )
+    if settings.public_url is not None and not is_http_url(settings.public_url):
+        raise WrongSettings(
+            "SYNCSTORE_PUBLIC_URL must be an address like https://sync.example.com, without a slash at its end, "
+            "a query or a password"
+        )
+    if settings.picture_hosts is not None and not all(map(is_host, settings.picture_hosts.replace(" ", "").split(","))):
+        raise WrongSettings(
+            f"SYNCSTORE_PICTURE_HOSTS={settings.picture_hosts} must be host names separated by commas, "
+            "like images.example.com,cdn.example.com"
+        )
+    if settings.folder.exists() and not settings.folder.is_dir():
+        raise WrongSettings(f"SYNCSTORE_LOCAL_FOLDER={settings.local_folder} must be a folder; a file is there")
+
+
 def _check_pairs(settings: Settings) -> None:
     if (settings.database_url is None) != (settings.kafka_bootstrap is None):
         missing = "SYNCSTORE_DATABASE_URL" if settings.database_url is None else "SYNCSTORE_KAFKA_BOOTSTRAP"
@@ -148,7 +180,9 @@ def _check_pairs(settings: Settings) -> None:
             f"{missing} is missing: set both to use servers of your own, or neither for the local stack"
         )
     try:
-        conninfo_to_dict(settings.database_url or "")
+        ports = str(conninfo_to_dict(settings.database_url or "").get("port") or "").split(",")
+        if not all(is_port(port) for port in ports if port):
+            raise WrongSettings("SYNCSTORE_DATABASE_URL: the port must be a number from 1 to 65535, like 5432")
     except psycopg.ProgrammingError:
         raise WrongSettings(  # without the driver's words, which may repeat the password
             "SYNCSTORE_DATABASE_URL is not an address of PostgreSQL, "
@@ -160,6 +194,10 @@ def _check_pairs(settings: Settings) -> None:
         raise WrongSettings(
             f"SYNCSTORE_KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol} needs "
             "SYNCSTORE_KAFKA_SASL_MECHANISM, SYNCSTORE_KAFKA_SASL_USERNAME and SYNCSTORE_KAFKA_SASL_PASSWORD"
+        )
+    if settings.kafka_ssl_key_file is not None and settings.kafka_ssl_cert_file is None:
+        raise WrongSettings(
+            "SYNCSTORE_KAFKA_SSL_KEY_FILE needs SYNCSTORE_KAFKA_SSL_CERT_FILE, the certificate it is of"
         )
     for name in ("kafka_ssl_ca_file", "kafka_ssl_cert_file", "kafka_ssl_key_file"):
         file = getattr(settings, name)
