@@ -50,7 +50,7 @@ from {table};
 select show_limit();
 create or replace function projections.catalogue_search(wanted text, words tsquery, slips tsquery, likely tsquery)
     returns table (product_id text, rank integer)
-    language sql stable security definer
+    language sql stable security definer rows 50
     set search_path = pg_catalog, public
     set pg_trgm.word_similarity_threshold = 0.4
     set plan_cache_mode = force_generic_plan
@@ -63,7 +63,10 @@ as $$
         where c.org_id = current_org()
             and (
                 to_tsvector('simple', c.search) @@ words
-                or length(wanted) > 2 and c.search like '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+                -- A part of less than three letters no index has: null looks for nothing.
+                or c.search like case when length(wanted) > 2
+                    then '%' || regexp_replace(wanted, '([\\%_])', '\\\1', 'g') || '%'
+                end
             )
     ),
     better as (

@@ -15,7 +15,7 @@ from infrastructure.security.api_keys import ApiKeys, Scope, new_key, written
 from services.api import application
 from services.api.openapi import codes_of
 from services.api.operations import Operation
-from services.api.problems import _OWN, KINDS
+from services.api.problems import _OWN, KINDS, Problem, problem_of
 from services.app import App
 from tests.services.api.test_products import BATIK, created
 
@@ -56,6 +56,13 @@ def test_every_code_an_operation_names_is_in_the_table() -> None:
 
 def test_every_problem_of_the_api_itself_says_what_to_do() -> None:
     assert [code for code, kind in _OWN.items() if not kind.remedy] == []
+
+
+@pytest.mark.parametrize("missing", [psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction])
+def test_what_a_view_has_not_brought_yet_is_being_built(missing: type[psycopg.Error]) -> None:
+    problem = problem_of(missing())
+    assert isinstance(problem, Problem)
+    assert problem.code == "view_not_built"
 
 
 async def test_without_a_key_nothing_but_health_is_open(http: httpx.AsyncClient) -> None:
