@@ -39,19 +39,23 @@ class DiskFull(Fault):
         await server_down(system, Server.POSTGRES, signal.SIGINT)
         size = await asyncio.to_thread(_megabytes, log) + ROOM
         await _run("mount", "-t", "tmpfs", "-o", f"size={size}m,mode=755", "small", str(disk))
-        await _run("mv", str(log), str(disk / "pg_wal"))
-        await _run("ln", "-s", str(disk / "pg_wal"), str(log))
-        await asyncio.to_thread(system.stack.up, [Server.POSTGRES])
-        full = await _fill(system)
-        told = await until(lambda: _says_that_it_is_not_ready(system))
-        await _gone(system)
-        await _run("mount", "-o", f"remount,size={size + 1_000}m", str(disk))
-        await asyncio.to_thread(system.stack.up, [Server.POSTGRES])
-        await asyncio.sleep(1)
-        await server_down(system, Server.POSTGRES, signal.SIGINT)
-        await _run("rm", str(log))
-        await _run("mv", str(disk / "pg_wal"), str(log))
-        await _run("umount", str(disk))
+        try:
+            await _run("mv", str(log), str(disk / "pg_wal"))
+            await _run("ln", "-s", str(disk / "pg_wal"), str(log))
+            await asyncio.to_thread(system.stack.up, [Server.POSTGRES])
+            full = await _fill(system)
+            told = await until(lambda: _says_that_it_is_not_ready(system))
+            await _gone(system)
+            said = await asyncio.to_thread((log.parents[1] / "server.log").read_text, errors="replace")
+            assert "No space left on device" in said, "the disk was not full"
+            await _run("mount", "-o", f"remount,size={size + 1_000}m", str(disk))
+            await asyncio.to_thread(system.stack.up, [Server.POSTGRES])
+            await asyncio.sleep(1)
+            await server_down(system, Server.POSTGRES, signal.SIGINT)
+            await _run("rm", str(log))
+            await _run("mv", str(disk / "pg_wal"), str(log))
+        finally:
+            await _run("umount", "--lazy", str(disk))
         await asyncio.to_thread(system.stack.up, [Server.POSTGRES])
         return f"full after {full:.1f} s, which the API told within {told:.1f} s; room was made and it went on"
 
