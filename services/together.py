@@ -10,6 +10,7 @@ from infrastructure.kafka import topics
 from infrastructure.local_stack.ports import choose_free
 from infrastructure.postgres.migrate import migrate
 from infrastructure.settings import Settings
+from services.listening import listen
 from services.servers import environment_of, kafka_of
 from services.supervisor import Part, Supervisor
 
@@ -55,7 +56,8 @@ async def prepare(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 async def run_together(settings: Settings, say: Callable[[str], None]) -> None:
-    """Until SIGINT or SIGTERM."""
+    """Until SIGINT or SIGTERM. Raises PortTaken, and what `prepare` raises."""
+    listen(settings.api_host, settings.api_port, remedy="choose another with SYNCSTORE_API_PORT").close()
     await prepare(settings, say)
     ports = free_ports()
     for name, port in ports.items():

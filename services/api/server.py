@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import socket
 from collections.abc import Iterator
 from typing import Final
 
 import structlog
 import uvicorn
 
-from domain.errors import SyncStoreError
 from services.api.application import create_api
 from services.app import App
+from services.listening import PortTaken, listen
 
 DRAIN_SECONDS: Final = 10
 """How long requests under way may take to end once the server is told to stop."""
@@ -22,8 +21,7 @@ DRAIN_SECONDS: Final = 10
 log: Final = structlog.get_logger()
 
 
-class PortTaken(SyncStoreError):
-    """Another process listens where the API was to be served."""
+REMEDY: Final = "choose another with --port or SYNCSTORE_API_PORT"
 
 
 async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
@@ -50,7 +48,7 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()
     server = _Server(config)
-    listening = _listen(host, port)
+    listening = listen(host, port, remedy=REMEDY)
     serving = asyncio.create_task(server.serve([listening]))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -58,23 +56,10 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
         server.should_exit = True
         await serving
     except SystemExit:
-        raise PortTaken(
-            f"port {port} on {host} cannot be listened on; choose another with SYNCSTORE_API_PORT"
-        ) from None
+        raise PortTaken(f"port {port} on {host} cannot be listened on; {REMEDY}") from None
     finally:
         stopping.cancel()
     log.info("api_stopped")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bound here and not by uvicorn, which ends the process where it cannot."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise PortTaken(
-            f"port {port} on {host} cannot be listened on ({error.strerror}); choose another with SYNCSTORE_API_PORT"
-        ) from error
 
 
 class _Server(uvicorn.Server):

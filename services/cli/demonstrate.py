@@ -14,7 +14,8 @@ from infrastructure.local_stack.errors import LocalStackError
 from infrastructure.local_stack.stack import LocalStack
 from infrastructure.security.local_key import local_key
 from infrastructure.settings import Settings
-from services.cli.process import configured, started
+from services.cli.process import configured, started, told
+from services.cli.single import only_one
 from services.demo.run import run_demo
 
 CATALOGUE = Path(__file__).parents[2] / "deploy" / "demo" / "catalogue.csv"
@@ -32,7 +33,7 @@ def demo(check: bool, catalogue: Path) -> None:
     """Import a catalogue, show it in a simulated shop, change prices on both sides, and tell what happened."""
     if check:
         sys.exit(_checked(catalogue))
-    with started() as settings:
+    with started("syncstore demo") as settings:
         code = _run(settings, catalogue, check=False)
     sys.exit(code)
 
@@ -43,6 +44,11 @@ def _checked(catalogue: Path) -> int:
     if not base.uses_local_stack:
         raise click.ClickException("--check starts a local stack of its own; unset SYNCSTORE_DATABASE_URL for it")
     folder = base.folder / "check"
+    with told(), only_one(folder / "run.lock", "syncstore demo --check"):
+        return _checked_alone(base, folder, catalogue)
+
+
+def _checked_alone(base: Settings, folder: Path, catalogue: Path) -> int:
     stack = LocalStack(folder, jars=base.folder / "jars", report=click.echo)
     try:
         stack.reset()

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 
 import click
+from msgspec.structs import replace
 
+from infrastructure.settings import Settings
 from services import bootstrap
 from services.cli.process import run_part, started
 from services.together import run_together
 
 
 @click.command()
-def api() -> None:
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: SYNCSTORE_API_PORT, or 8080.")
+def api(port: int | None) -> None:
     """Serve the HTTP API."""
-    run_part("api", bootstrap.run_api)
+
+    async def serve(settings: Settings, stop: asyncio.Event) -> None:
+        await bootstrap.run_api(settings if port is None else replace(settings, api_port=port), stop)
+
+    run_part("api", serve)
 
 
 @click.command()
@@ -38,5 +45,5 @@ def push() -> None:
 @click.command()
 def up() -> None:
     """All parts in one terminal; Ctrl-C stops them."""
-    with started() as settings:
+    with started("syncstore up") as settings:
         asyncio.run(run_together(settings, click.echo))

@@ -21,6 +21,7 @@ from infrastructure.observability.logs import configure_logs
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.reach import check_database
 from infrastructure.settings import Settings, read_settings
+from services.cli.single import only_one
 from services.servers import servers_for, with_servers
 from services.supervised import end_with_supervisor
 
@@ -80,10 +81,12 @@ def ready_database() -> Settings:
 
 
 @contextmanager
-def started() -> Iterator[Settings]:
-    """As `ready`; what was started for it is stopped in the end."""
-    with told(), servers_for(read_settings(), click.echo) as settings:
-        yield settings
+def started(what: str) -> Iterator[Settings]:
+    """As `ready`, for `what` runs once in its folder; what was started for it is stopped in the end."""
+    with told():
+        settings = read_settings()
+        with only_one(settings.folder / "run.lock", what), servers_for(settings, click.echo) as ready_settings:
+            yield ready_settings
 
 
 def run_part(name: str, part: Part) -> None:

@@ -13,6 +13,7 @@ from litestar import Litestar, Request, Response, route
 from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
+from services.listening import listen
 from services.simulators.shopee import control, pages, snapshot
 from services.simulators.shopee.api import Api, Incoming
 from services.simulators.shopee.config import SimulatorConfig
@@ -60,11 +61,14 @@ def create_app(config: SimulatorConfig, now: Callable[[], float] = time.time) ->
 
 
 async def serve(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 8091) -> None:
-    """Until cancelled or told to stop by a signal. Raises ValueError for an address that others could reach."""
+    """Until cancelled or told to stop by a signal.
+
+    Raises ValueError for an address that others could reach, PortTaken.
+    """
     if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"the simulator has no protection and only listens on loopback addresses, not on {host}")
     settings = uvicorn.Config(create_app(config), host=host, port=port, log_level="warning", access_log=False)
-    await uvicorn.Server(settings).serve()
+    await uvicorn.Server(settings).serve([listen(host, port, remedy="choose another with --port")])
 
 
 async def _incoming(request: HttpRequest, path: FromPath[str]) -> Incoming:

@@ -19,9 +19,10 @@ from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import APP, open_pool
 from infrastructure.security.api_keys import ApiKeys, Scope
 from services.api.application import create_api
-from services.api.server import PortTaken, serve
+from services.api.server import serve
 from services.app import App
 from services.health import database_check, kafka_check, outbox_check, run_checks, schema_check
+from services.listening import PortTaken
 from services.usecases.products import Products
 from tests.services.api.conftest import Project
 

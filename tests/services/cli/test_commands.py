@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -123,6 +125,45 @@ def test_an_unknown_scope_is_named(environment: dict[str, str | None]) -> None:
 
 def test_migrating_twice_is_harmless(environment: dict[str, str | None]) -> None:
     assert syncstore(environment, "migrate").stdout == "the schema is up to date\n"
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_simulator_on_a_taken_port_tells_the_port_and_the_remedy_in_one_line(taken: int) -> None:
+    command = [sys.executable, "-m", "services.cli.main", "simulate", "shopee", "--port", str(taken)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 1
+    (line,) = (told.stdout + told.stderr).splitlines()
+    assert f"port {taken} on 127.0.0.1 cannot be listened on (Address already in use)" in line
+    assert "choose another with --port" in line
+
+
+def test_an_api_on_a_taken_port_tells_the_port_and_the_remedy(environment: dict[str, str | None], taken: int) -> None:
+    command = [sys.executable, "-m", "services.cli.main", "api", "--port", str(taken)]
+    variables = {**os.environ, **{name: value for name, value in environment.items() if value is not None}}
+    told = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 1
+    said = told.stdout + told.stderr
+    assert "Traceback" not in said
+    (line,) = (line for line in said.splitlines() if str(taken) in line)
+    assert "choose another with --port or SYNCSTORE_API_PORT" in line
+
+
+def test_a_whole_system_whose_port_is_taken_is_not_started(
+    environment: dict[str, str | None], taken: int, tmp_path: Path
+) -> None:
+    own = {**environment, "SYNCSTORE_LOCAL_FOLDER": str(tmp_path), "SYNCSTORE_API_PORT": str(taken)}
+    told = syncstore(own, "up")
+    assert told.exit_code == 1
+    assert told.output == (
+        f"Error: port {taken} on 127.0.0.1 cannot be listened on (Address already in use); "
+        "choose another with SYNCSTORE_API_PORT\n"
+    )
 
 
 def test_kafka_away_is_told_with_its_address(environment: dict[str, str | None]) -> None:
