@@ -64,12 +64,16 @@ _freshness_of: Final = msgspec.json.Decoder(Freshness).decode
 async def read(
     pool: Pool, org_id: str, statement: str, values: Mapping[str, Any], shape: type[T]
 ) -> tuple[list[T], Freshness]:
-    """The rows of a statement as `shape`, and how fresh they are. `%(org_id)s` is given to the statement."""
+    """The rows of a statement as `shape`, and how fresh they are. `%(org_id)s` is given to the statement.
+
+    Until the end of a pipeline all is one transaction, which begins and ends without being told to.
+    """
     text = f"select coalesce(json_agg(q), '[]')::text from ({statement}) q"  # noqa: S608  # of our own .sql files
-    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
-        await connection.execute(_sql["see_as"], {"org_id": org_id})
-        fresh = await connection.execute(_sql["freshness"], {"consumer": LIVE})
-        rows = await connection.execute(text, {**values, "org_id": org_id})
+    async with pool.connection() as connection:
+        async with connection.pipeline():
+            await connection.execute(_sql["see_as"], {"org_id": org_id})
+            fresh = await connection.execute(_sql["freshness"], {"consumer": LIVE})
+            rows = await connection.execute(text, {**values, "org_id": org_id})
         freshness, found = await fresh.fetchone(), await rows.fetchone()
     assert freshness is not None, "an aggregate always answers one row"
     assert found is not None, "an aggregate always answers one row"
@@ -116,11 +120,12 @@ async def wait_until(pool: Pool, org_id: str, stream_id: str, position: int, *, 
     deadline = time.monotonic() + patience
     pause = _SHORTEST_PAUSE
     while True:
-        async with pool.connection() as connection, connection.pipeline(), connection.transaction():
-            await connection.execute(_sql["see_as"], {"org_id": org_id})
-            cursor = await connection.execute(
-                _sql["reached"], {"org_id": org_id, "stream_id": stream_id, "position": position}
-            )
+        async with pool.connection() as connection:
+            async with connection.pipeline():
+                await connection.execute(_sql["see_as"], {"org_id": org_id})
+                cursor = await connection.execute(
+                    _sql["reached"], {"org_id": org_id, "stream_id": stream_id, "position": position}
+                )
             row = await cursor.fetchone()
         if row == (True,):
             return True

@@ -69,9 +69,10 @@ async def reach(pool: Pool, org_id: str, wanted: Awaited) -> None:
 
 
 async def _stream_at(pool: Pool, org_id: str, position: int) -> str | None:
-    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
-        await connection.execute(SQL["see_as"], {"org_id": org_id})
-        cursor = await connection.execute(SQL["stream_at"], {"org_id": org_id, "position": position})
+    async with pool.connection() as connection:
+        async with connection.pipeline():  # one transaction until its end
+            await connection.execute(SQL["see_as"], {"org_id": org_id})
+            cursor = await connection.execute(SQL["stream_at"], {"org_id": org_id, "position": position})
         row = await cursor.fetchone()
     return None if row is None else str(row[0])
 

@@ -1,7 +1,7 @@
 """What the contract cannot say: several processes, lost connections, poison, round trips, plans."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.errors import DatabaseUnavailable
 from infrastructure.postgres.pool import APP, Pool, open_pool
 from tests.contracts.event_store_contract import ORG, SKU, append, appended, event, key
+from tests.support.round_trips import round_trips
 
 PROCESSES = 4
 
@@ -81,24 +82,10 @@ async def test_one_append_is_one_round_trip_and_so_are_a_group_and_a_read(databa
     async with open_pool(database_url, role=APP, name="tests", max_size=1) as pool:
         store = PostgresEventStore(pool)
         await store.append(ORG, append("product-0"))  # prepares the statement
-        assert await _round_trips(pool, tmp_path, store.append(ORG, append("product-1"))) == 1
+        assert await round_trips(pool, tmp_path, store.append(ORG, append("product-1"))) == 1
         group = [append(f"product-{number}", claims=(Claim("sku", str(number)),)) for number in range(2, 12)]
-        assert await _round_trips(pool, tmp_path, store._send(ORG, group)) == 1
-        assert await _round_trips(pool, tmp_path, store.read_stream(ORG, "product-1")) == 1
-
-
-async def _round_trips(pool: Pool, folder: Path, work: Awaitable[object]) -> int:
-    """How often the client hands over to the server, by the trace of its own library."""
-    with (folder / "trace").open("w") as trace:
-        async with pool.connection() as connection:
-            connection.pgconn.trace(trace.fileno())
-        await work
-        async with pool.connection() as connection:
-            connection.pgconn.untrace()
-    lines = [line.split("\t") for line in (folder / "trace").read_text().splitlines()]
-    messages = [(line[1], line[3]) for line in lines if len(line) > 3]
-    assert ("B", "ReadyForQuery") in messages
-    return sum(message in {("F", "Sync"), ("F", "Query")} for message in messages)
+        assert await round_trips(pool, tmp_path, store._send(ORG, group)) == 1
+        assert await round_trips(pool, tmp_path, store.read_stream(ORG, "product-1")) == 1
 
 
 async def test_a_command_that_the_database_refuses_fails_alone(store: PostgresEventStore) -> None:
