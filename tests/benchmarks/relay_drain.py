@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from contextlib import AsyncExitStack
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+import httpx
+import psycopg
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
@@ -17,6 +20,7 @@ from infrastructure.outbox.leases import Leases
 from infrastructure.outbox.reader import Outbox
 from infrastructure.outbox.shards import SHARDS
 from infrastructure.postgres.pool import Pool
+from relay.loop import SHORTEST_NAP
 from relay.metrics import RelayMetrics
 from relay.publisher import Publisher, headers_of
 from relay.relay import Relay
@@ -24,11 +28,11 @@ from relay.routing import topic_of
 from tests.benchmarks import part
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.part import Size, servers
-from tests.benchmarks.peers import faststream_outbox, txoutbox
+from tests.benchmarks.peers import debezium, debezium_jars, faststream_outbox, txoutbox
 from tests.benchmarks.peers.installed import missing, versions
 from tests.benchmarks.peers.records import Record
 from tests.benchmarks.progress import Progress
-from tests.benchmarks.relay_load import fill, scratch_database
+from tests.benchmarks.relay_load import BACKLOG, fill, scratch_database
 
 ABOUT: Final = """
 A backlog of events of about 300 bytes and ten headers, ten events to a product, drained by one relay in one process
@@ -37,7 +41,12 @@ the clock starts, with bare `send()` of the same client, and deletes nothing. tx
 a claim, all of them published at once) and faststream-outbox (1,000 rows to a claim, deletes in hundreds) get the same
 records in tables of their own and the same producer; both run far above their default settings. faststream-outbox keeps
 the order of a key with one worker only; the figure with 16 shows what it does without. Peers that are not done after
-some seconds are stopped and rated by what they had published and deleted.
+some seconds are stopped and rated by what they had published and deleted. Debezium (its outbox event router on Kafka
+Connect, a Java process with 768 MB) gets the same records with the same headers as rows of its own table, with larger
+batches than its defaults, and is warm; it deletes nothing and stores no event, ours does both. Its backlog is made
+while nobody reads its slot, and timed from when the slot is read again. Of rows that are inserted meanwhile, a thousand
+to a transaction, the time runs from the first insert. PostgreSQL has wal_level=logical for all contenders; there is a
+slot only in Debezium's own turns.
 """
 BARE_SEND: Final = "bare send()"
 PRODUCER: Final[dict[str, Any]] = {"enable_idempotence": True, "max_batch_size": 512 * 1024}
@@ -47,9 +56,11 @@ class Plan(NamedTuple):
     backlogs: tuple[int, ...]
     rounds: tuple[int, ...]
     peers_seconds: float
+    debezium_warm_up: int
+    """Rows: Java compiles what it has run often."""
 
 
-PLANS: Final = {Size.SMALL: Plan((2_000,), (2,), 2.0), Size.FULL: Plan((10_000, 100_000), (5, 3), 10.0)}
+PLANS: Final = {Size.SMALL: Plan((2_000,), (2,), 2.0, 2_000), Size.FULL: Plan((10_000, 100_000), (5, 3), 10.0, 60_000)}
 
 
 async def measure(size: Size, progress: Progress) -> Part:
@@ -57,27 +68,54 @@ async def measure(size: Size, progress: Progress) -> Part:
     plan = PLANS[size]
     found = Part(name="relay", title="Relay drain", about=ABOUT)
     found.notes += [note for note in missing() if "outbox" in note]
-    progress.steps = sum(plan.rounds)
+    found.notes += filter(None, [debezium_jars.why_missing()])
+    progress.steps = sum(plan.rounds) + 1
     with servers() as address:
         kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
         await create_or_check(kafka)
-        async with scratch_database(address.database_url) as (url, pool):
-            fill(url, 1_000)
-            await drain(pool, kafka, 1_000)  # topics and statements are warm
+        async with scratch_database(address.database_url) as (url, pool), AsyncExitStack() as stack:
+            progress.step("warm-up")
+            connect = None
+            if debezium_jars.why_missing() is None:
+                connect = await stack.enter_async_context(debezium.kafka_connect(kafka))
+            await warm_up(url, pool, kafka, connect, plan.debezium_warm_up)
             for backlog, rounds in zip(plan.backlogs, plan.rounds, strict=True):
-                comparison = Comparison(title=f"{backlog:,} rows", unit="records/s", control=BARE_SEND)
+                waiting_rows = Comparison(title=f"{backlog:,} rows", unit="records/s", control=BARE_SEND)
+                meanwhile = Comparison(
+                    title=f"{backlog:,} rows, inserted meanwhile", unit="records/s", control=BARE_SEND
+                )
                 for number in range(rounds):
                     progress.step(f"{backlog:,} rows, round {number + 1} of {rounds}")
-                    comparison.add_round(await one_round(url, pool, kafka, backlog, plan.peers_seconds))
-                found.comparisons.append(comparison)
+                    of_backlog, of_inserted = await one_round(url, pool, kafka, connect, backlog, plan.peers_seconds)
+                    waiting_rows.add_round(of_backlog)
+                    meanwhile.add_round(of_inserted)
+                found.comparisons += [waiting_rows, meanwhile]
     return found
 
 
-async def one_round(url: str, pool: Pool, kafka: KafkaSettings, backlog: int, limit: float) -> dict[str, float]:
+async def warm_up(
+    url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.AsyncClient | None, debezium_rows: int
+) -> None:
+    """Topics and statements, and what Java compiles."""
+    fill(url, 1_000)
+    await drain(pool, kafka, 1_000)
+    if connect is not None:
+        fill(url, debezium_rows)
+        debezium.make_ready(url, await waiting(pool))
+        await drain(pool, kafka, debezium_rows)
+        async with debezium.routing(connect, url, kafka) as router:
+            await debezium.drain_while_inserted(router, kafka, debezium_rows, 60.0)
+
+
+async def one_round(
+    url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.AsyncClient | None, backlog: int, limit: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Of rows that wait, and of rows that are inserted meanwhile."""
     fill(url, backlog)
     records = await waiting(pool)
     there = versions()
-    found = {BARE_SEND: backlog / await send_each(records, kafka)}
+    bare = backlog / await send_each(records, kafka)
+    found, inserted = {BARE_SEND: bare}, {BARE_SEND: bare}
     if "txoutbox" in there:
         await txoutbox.fill(url, records)
         found["txoutbox"] = await txoutbox.drain(url, kafka, PRODUCER, limit)
@@ -86,12 +124,21 @@ async def one_round(url: str, pool: Pool, kafka: KafkaSettings, backlog: int, li
             await faststream_outbox.fill(url, records)
             name = f"faststream-outbox, {workers} worker{'s' if workers > 1 else ''}"
             found[name] = await faststream_outbox.drain(url, kafka, PRODUCER, limit, topic=PRODUCT, workers=workers)
+    if connect is not None:
+        debezium.make_ready(url, records)
+        async with debezium.routing(connect, url, kafka) as router:
+            found[debezium.NAME] = await debezium.drain_backlog(router, kafka, backlog, limit)
+        async with debezium.routing(connect, url, kafka) as router:
+            inserted[debezium.NAME] = await debezium.drain_while_inserted(router, kafka, backlog, limit)
     records.clear()
     gc.collect()
-    return {OURS: backlog / await drain(pool, kafka, backlog)} | found
+    ours = backlog / await drain(pool, kafka, backlog)
+    ours_inserted = backlog / await drain(pool, kafka, backlog, inserted_into=url)
+    return {OURS: ours} | found, {OURS: ours_inserted} | inserted
 
 
-async def drain(pool: Pool, kafka: KafkaSettings, events: int) -> float:
+async def drain(pool: Pool, kafka: KafkaSettings, events: int, *, inserted_into: str | None = None) -> float:
+    """Seconds for events that are there, or for as many that are inserted meanwhile, into the database so addressed."""
     owner = f"bench-{uuid4().hex}"
     leases = Leases(pool, owner, ttl=600)
     held = await leases.claim(SHARDS)
@@ -99,14 +146,27 @@ async def drain(pool: Pool, kafka: KafkaSettings, events: int) -> float:
     await publisher.producer.open()
     relay = Relay(Outbox(pool, owner), publisher, RelayMetrics(CollectorRegistry()))
     began = time.perf_counter()
+    inserting = asyncio.create_task(asyncio.to_thread(insert, inserted_into, events)) if inserted_into else None
     done = 0
     while done < events:
-        done += await relay.one_pass(held, patience=60)
+        passed = await relay.one_pass(held, patience=60)
+        done += passed
+        if not passed:
+            await asyncio.sleep(SHORTEST_NAP)
     await relay.settled()
     took = time.perf_counter() - began
+    if inserting:
+        await inserting
     await publisher.producer.abandon()
     await leases.release(held)
     return took
+
+
+def insert(url: str, events: int) -> None:
+    """A thousand events to a transaction."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(0, events, 1_000):
+            connection.execute(BACKLOG, {"keys": 100, "salt": uuid4().hex})
 
 
 async def waiting(pool: Pool) -> list[Record]:
