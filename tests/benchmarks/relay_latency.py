@@ -1,99 +1,247 @@
-"""From an event's commit to Kafka's acknowledgement, under a steady load, against what Kafka alone takes for the same.
-
-    python -m tests.benchmarks.relay_latency --database-url postgresql://... --kafka 127.0.0.1:9092
-
-Events are due by a schedule and measured from when they were due, so that a stall counts for all that had to wait. The
-control sends records by the same schedule with bare `send()` and waits for each acknowledgement.
-"""
+"""From an event's commit to its record at a consumer, under a steady load, beside Debezium and Kafka alone."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import multiprocessing
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+import httpx
 import uvloop
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from prometheus_client import CollectorRegistry
 from psycopg import AsyncConnection
 
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.kafka.topics import PRODUCT, create_or_check
+from infrastructure.kafka.topics import PARTITIONS, PRODUCT, create_or_check
 from infrastructure.outbox.reader import Outbox, Pending
 from infrastructure.outbox.shards import shard_of
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from relay.loop import run_relay
 from relay.metrics import RelayMetrics
+from tests.benchmarks import part
+from tests.benchmarks.figures import LOWER, OURS, Comparison, Part, percentile
+from tests.benchmarks.part import Size, servers
+from tests.benchmarks.peers import debezium, debezium_jars
+from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import scratch_database
 
+ABOUT: Final = """
+Events of about 300 bytes are stored one at a time by eight connections of another process, by a schedule; a bare
+consumer in a third process notes when it gets each record. `due to consumed` counts from when an event was due, so that
+a stall counts for all that had to wait; `stored to consumed` from when the insert returned; `stored to acknowledged`
+ends when the relay knows that Kafka has the record. The control sends the same payloads by the same schedule with bare
+`send()`: for it, stored means handed over. Debezium (its outbox event router on Kafka Connect, a Java process with 768
+MB, no linger, polls every 5 ms, warm) gets one row in its own table, ours an event and an outbox row. PostgreSQL has
+wal_level=logical for all contenders; there is a slot only in Debezium's own turns.
+"""
+BARE_SEND: Final = "bare send()"
 WRITERS: Final = 8
-WARM_UP: Final = 2.0
-"""Seconds that do not count."""
+PATIENCE: Final = 60.0
+"""Seconds for the last record to come, once all are written."""
 DATA: Final = json.dumps({"old": {"description": ""}, "new": {"description": "Bahan katun halus, nyaman. " * 9}})
 STORE: Final = """
 with made as (
     insert into events (org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, actor,
         correlation_id)
-    values ('toko-batik', %(stream)s, %(version)s, %(key)s, gen_random_uuid(), 'product.described', 1, %(data)s, now(),
+    values ('toko-batik', 'product-' || %(key)s, 1, %(key)s, %(id)s, 'product.described', 1, %(data)s, now(),
         'user:rina', gen_random_uuid())
     returning position
 )
-insert into outbox (position, shard) select position, %(shard)s from made returning position
+insert into outbox (position, shard) select position, %(shard)s from made
 """
 
 
+class Plan(NamedTuple):
+    rates: tuple[int, ...]
+    rounds: int
+    warm_up: float
+    """Seconds of each turn that do not count."""
+    seconds: float
+    debezium_warm_up: float
+
+
+PLANS: Final = {
+    Size.SMALL: Plan((200, 2_000), 1, 0.5, 1.0, 0.5),
+    Size.FULL: Plan((200, 2_000, 5_000), 3, 1.5, 5.0, 10.0),
+}
+
+
+class Way(NamedTuple):
+    """How one event is stored, and by whom: a peer's table belongs to the owner of the database."""
+
+    store: str
+    role: str | None
+
+
 class Written(NamedTuple):
-    position: int
+    key: bytes
     due: float
-    committed: float
+    stored: float
 
 
-async def measure(database_url: str, kafka: KafkaSettings, per_second: int, seconds: float) -> dict[str, Any]:
-    await create_or_check(kafka)
-    async with scratch_database(database_url) as (url, pool):
-        acknowledged, stop = dict[int, float](), asyncio.Event()
-        restore = watch_acknowledgements(acknowledged)
-        relaying = asyncio.create_task(
-            run_relay(pool, kafka, stop, owner="bench", metrics=RelayMetrics(CollectorRegistry()))
+class Turn(NamedTuple):
+    """What one contender did; times of the monotonic clock that all processes share, by key."""
+
+    written: list[Written]
+    consumed: Mapping[bytes, float]
+    acknowledged: Mapping[bytes, float]
+    """Empty where nobody can tell."""
+
+    def latencies(self, warm_up: float) -> dict[str, list[float]]:
+        """In milliseconds."""
+        first = min(one.due for one in self.written) + warm_up
+        counted = [one for one in self.written if one.due >= first]
+        found = {
+            "due to consumed": [self.consumed[one.key] - one.due for one in counted],
+            "stored to consumed": [self.consumed[one.key] - one.stored for one in counted],
+        }
+        if self.acknowledged:
+            found["stored to acknowledged"] = [self.acknowledged[one.key] - one.stored for one in counted]
+        return {name: [1000 * one for one in seconds] for name, seconds in found.items()}
+
+
+class Ground(NamedTuple):
+    url: str
+    pool: Pool
+    kafka: KafkaSettings
+    connect: httpx.AsyncClient | None
+    """Kafka Connect, where Debezium can be had."""
+    writer: ProcessPoolExecutor
+    consumer: ProcessPoolExecutor
+
+    async def load(self, way: Way, per_second: int, seconds: float) -> tuple[list[Written], dict[bytes, float]]:
+        async with self.consuming(per_second, seconds) as consumed:
+            loop = asyncio.get_running_loop()
+            written = await loop.run_in_executor(self.writer, write, self.url, way, per_second, seconds)
+            return written, await consumed
+
+    @asynccontextmanager
+    async def consuming(self, per_second: int, seconds: float) -> AsyncIterator[asyncio.Future[dict[bytes, float]]]:
+        """When each record comes that is written after the start of this block."""
+        begins = await log_ends(self.kafka)
+        expected = WRITERS * int(seconds * per_second / WRITERS)
+        loop = asyncio.get_running_loop()
+        yield loop.run_in_executor(
+            self.consumer, consume, self.kafka, begins, expected, time.perf_counter() + seconds + PATIENCE
         )
-        try:
-            written = await written_elsewhere(url, per_second, WARM_UP + seconds)
-            async with asyncio.timeout(60):
-                while not all(one.position in acknowledged for one in written):
-                    await asyncio.sleep(0.1)
-        finally:
-            restore()
-            stop.set()
-            await relaying
-    first = min(one.due for one in written) + WARM_UP
-    counted = [one for one in written if one.due >= first]
-    return {
-        "per_second": per_second,
-        "commit_to_ack_ms": percentiles([acknowledged[one.position] - one.committed for one in counted]),
-        "due_to_ack_ms": percentiles([acknowledged[one.position] - one.due for one in counted]),
-        "bare_send_due_to_ack_ms": percentiles(await bare_sends(kafka, per_second, seconds)),
-    }
 
 
-async def written_elsewhere(url: str, per_second: int, seconds: float) -> list[Written]:
-    """By another process, as in life. Both read the same monotonic clock."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
-        return await asyncio.get_running_loop().run_in_executor(elsewhere, write, url, per_second, seconds)
+async def measure(size: Size, progress: Progress) -> Part:
+    """At 200, 2,000 and 5,000 events per second."""
+    plan = PLANS[size]
+    found = Part(name="latency", title="Relay latency", about=ABOUT)
+    found.notes += filter(None, [debezium_jars.why_missing()])
+    progress.steps = len(plan.rates) * plan.rounds + 1
+    async with ground() as at:
+        progress.step("warm-up")
+        for turn in contenders(at).values():
+            await turn(200, 0.5)
+        if at.connect is not None:
+            await debezium_turn(at, 2_000, plan.debezium_warm_up)
+        for per_second in plan.rates:
+            comparisons: dict[str, Comparison] = {}
+            for number in range(plan.rounds):
+                progress.step(f"{per_second:,}/s, round {number + 1} of {plan.rounds}")
+                for name, turn in contenders(at).items():
+                    took = await turn(per_second, plan.warm_up + plan.seconds)
+                    add(comparisons, name, per_second, took.latencies(plan.warm_up))
+            found.comparisons += comparisons.values()
+    return found
 
 
-def watch_acknowledgements(acknowledged: dict[int, float]) -> Callable[[], None]:
+def add(comparisons: dict[str, Comparison], name: str, per_second: int, latencies: Mapping[str, list[float]]) -> None:
+    for what, values in latencies.items():
+        for shown, place in (("p50", 0.5), ("p99", 0.99)):
+            title = f"{what}, {shown}, {per_second:,}/s"
+            empty = Comparison(title=title, unit="ms", control=BARE_SEND, better=LOWER)
+            comparisons.setdefault(title, empty).add(name, percentile(values, place))
+
+
+def contenders(at: Ground) -> dict[str, Callable[[int, float], Awaitable[Turn]]]:
+    turns = {OURS: our_turn, BARE_SEND: bare_turn}
+    if at.connect is not None:
+        turns[debezium.NAME] = debezium_turn
+
+    def bound(turn: Callable[[Ground, int, float], Awaitable[Turn]]) -> Callable[[int, float], Awaitable[Turn]]:
+        return lambda per_second, seconds: turn(at, per_second, seconds)
+
+    return {name: bound(turn) for name, turn in turns.items()}
+
+
+@asynccontextmanager
+async def ground() -> AsyncIterator[Ground]:
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        servers() as address,
+        ProcessPoolExecutor(1, spawn) as writer,
+        ProcessPoolExecutor(1, spawn) as consumer,
+    ):
+        kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
+        await create_or_check(kafka)
+        async with scratch_database(address.database_url) as (url, pool), AsyncExitStack() as stack:
+            connect = None
+            if debezium_jars.why_missing() is None:
+                connect = await stack.enter_async_context(debezium.kafka_connect(kafka))
+            yield Ground(url, pool, kafka, connect, writer, consumer)
+
+
+async def our_turn(at: Ground, per_second: int, seconds: float) -> Turn:
+    acknowledged, stop = dict[bytes, float](), asyncio.Event()
+    restore = watch_acknowledgements(acknowledged)
+    metrics = RelayMetrics(CollectorRegistry())
+    relaying = asyncio.create_task(run_relay(at.pool, at.kafka, stop, owner=f"bench-{uuid4().hex}", metrics=metrics))
+    try:
+        written, consumed = await at.load(Way(STORE, WORKER), per_second, seconds)
+    finally:
+        stop.set()
+        await relaying  # it ends with what it has sent acknowledged
+        restore()
+    return Turn(written, consumed, acknowledged)
+
+
+async def debezium_turn(at: Ground, per_second: int, seconds: float) -> Turn:
+    assert at.connect is not None
+    async with debezium.routing(at.connect, at.url, at.kafka):
+        return Turn(*await at.load(Way(debezium.STORE, None), per_second, seconds), acknowledged={})
+
+
+async def bare_turn(at: Ground, per_second: int, seconds: float) -> Turn:
+    producer = AIOKafkaProducer(**at.kafka.client_options(), enable_idempotence=True)
+    await producer.start()
+    written, acknowledged, sending = list[Written](), dict[bytes, float](), list[asyncio.Future[Any]]()
+
+    async def send(due: float) -> None:
+        key = uuid4().hex.encode()
+        handed_over = time.perf_counter()
+        sent = await producer.send(PRODUCT, DATA.encode(), key)
+        sent.add_done_callback(lambda _: acknowledged.setdefault(key, time.perf_counter()))
+        written.append(Written(key, due, handed_over))
+        sending.append(sent)
+
+    try:
+        async with at.consuming(per_second, seconds) as consumed:
+            each = int(seconds * per_second / WRITERS)
+            await on_schedule(send, 1 / per_second, each * WRITERS)
+            await asyncio.gather(*sending)
+            return Turn(written, await consumed, acknowledged)
+    finally:
+        await producer.stop()
+
+
+def watch_acknowledgements(acknowledged: dict[bytes, float]) -> Callable[[], None]:
     """Take the time when the relay begins to delete what was acknowledged; answers how to stop that."""
     delete = Outbox.delete
 
     async def timed(self: Outbox, rows: Sequence[Pending], terms: Mapping[int, int]) -> int:
         now = time.perf_counter()
-        acknowledged.update((row.position, now) for row in rows)
+        acknowledged.update((row.partition_key, now) for row in rows)
         return await delete(self, rows, terms)
 
     Outbox.delete = timed  # type: ignore[method-assign]  # the benchmark's own eye
@@ -104,79 +252,85 @@ def watch_acknowledgements(acknowledged: dict[int, float]) -> Callable[[], None]
     return restore
 
 
-def write(url: str, per_second: int, seconds: float) -> list[Written]:
-    return uvloop.run(write_all(url, per_second, seconds))
+def write(url: str, way: Way, per_second: int, seconds: float) -> list[Written]:
+    """In a process of its own, as in life."""
+    return uvloop.run(write_all(url, way, per_second, seconds))
 
 
-async def write_all(url: str, per_second: int, seconds: float) -> list[Written]:
-    async with open_pool(url, role=WORKER, name="relay-bench-writers", min_size=WRITERS, max_size=WRITERS) as pool:
+async def write_all(url: str, way: Way, per_second: int, seconds: float) -> list[Written]:
+    each = int(seconds * per_second / WRITERS)
+    async with open_pool(url, role=way.role, name="relay-bench-writers", min_size=WRITERS, max_size=WRITERS) as pool:
         await pool.wait()
-        parts = await asyncio.gather(*(write_some(pool, WRITERS / per_second, seconds) for _ in range(WRITERS)))
+        parts = await asyncio.gather(*(write_some(pool, way.store, WRITERS / per_second, each) for _ in range(WRITERS)))
     return [one for part in parts for one in part]
 
 
-async def write_some(pool: Pool, interval: float, seconds: float) -> list[Written]:
+async def write_some(pool: Pool, store: str, interval: float, events: int) -> list[Written]:
     written = []
     async with pool.connection() as connection:
 
-        async def store(_: int, due: float) -> None:
-            written.append(Written(await store_one(connection, uuid4().hex), due, time.perf_counter()))
+        async def store_one(due: float) -> None:
+            key = await stored(connection, store)
+            written.append(Written(key, due, time.perf_counter()))
 
-        await on_schedule(store, interval, seconds)
+        await on_schedule(store_one, interval, events)
     return written
 
 
-async def store_one(connection: AsyncConnection[Any], key: str) -> int:
-    given = {"stream": f"product-{key}", "version": 1, "key": key, "data": DATA, "shard": shard_of(key)}
-    row = await (await connection.execute(STORE, given, prepare=True)).fetchone()
-    assert row is not None
-    return int(row[0])
+async def stored(connection: AsyncConnection[Any], store: str) -> bytes:
+    key = uuid4()
+    given = {"key": key.hex, "id": key, "data": DATA, "shard": shard_of(key.hex)}
+    await connection.execute(store, given, prepare=True)
+    return key.hex.encode()
 
 
-async def on_schedule(work: Callable[[int, float], Awaitable[None]], interval: float, seconds: float) -> None:
+async def on_schedule(work: Callable[[float], Awaitable[None]], interval: float, times: int) -> None:
+    """When the last one took too long, the next begins at once; when it was due stays what it was."""
     began = time.perf_counter()
-    for number in range(int(seconds / interval)):
+    for number in range(times):
         due = began + number * interval
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        await work(number, due)
+        await work(due)
 
 
-async def bare_sends(kafka: KafkaSettings, per_second: int, seconds: float) -> list[float]:
-    producer = AIOKafkaProducer(**kafka.client_options(), enable_idempotence=True)
-    await producer.start()
-    took: list[float] = []
-    waiting: list[asyncio.Future[Any]] = []
-
-    async def send(number: int, due: float) -> None:
-        sent = await producer.send(PRODUCT, DATA.encode(), uuid4().hex.encode())
-        sent.add_done_callback(lambda _: took.append(time.perf_counter() - due))
-        waiting.append(sent)
-
-    await on_schedule(send, 1 / per_second, seconds)
-    await asyncio.gather(*waiting)
-    await producer.stop()
-    return took
+async def log_ends(kafka: KafkaSettings) -> dict[int, int]:
+    """By partition of the topic of products."""
+    consumer = AIOKafkaConsumer(**kafka.client_options())
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(PRODUCT, number) for number in range(PARTITIONS)])
+        return {where.partition: offset for where, offset in ends.items()}
+    finally:
+        await consumer.stop()
 
 
-def percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(seconds)
-    places = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-    found = {name: round(ordered[int(len(ordered) * place)] * 1000, 2) for name, place in places.items()}
-    return {**found, "max": round(ordered[-1] * 1000, 2)}
+def consume(kafka: KafkaSettings, begins: dict[int, int], expected: int, deadline: float) -> dict[bytes, float]:
+    return uvloop.run(consume_all(kafka, begins, expected, deadline))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database-url", required=True)
-    parser.add_argument("--kafka", required=True)
-    parser.add_argument("--per-second", type=int, default=2_000)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    kafka = KafkaSettings(bootstrap=given.kafka)
-    found = uvloop.run(measure(given.database_url, kafka, given.per_second, given.seconds))
-    print(json.dumps(found) if given.json else "\n".join(f"{name:<26}{value}" for name, value in found.items()))
+async def consume_all(
+    kafka: KafkaSettings, begins: dict[int, int], expected: int, deadline: float
+) -> dict[bytes, float]:
+    """By key, when it came. Raises TimeoutError when they are not all there at the deadline."""
+    consumer = AIOKafkaConsumer(**kafka.client_options(), enable_auto_commit=False)
+    await consumer.start()
+    found: dict[bytes, float] = {}
+    try:
+        consumer.assign([TopicPartition(PRODUCT, number) for number in begins])
+        for number, offset in begins.items():
+            consumer.seek(TopicPartition(PRODUCT, number), offset)
+        while len(found) < expected:
+            if time.perf_counter() > deadline:
+                raise TimeoutError(f"{expected - len(found):,} of {expected:,} records have not come")
+            batches = await consumer.getmany(timeout_ms=200)
+            now = time.perf_counter()
+            for records in batches.values():
+                for record in records:
+                    found.setdefault(record.key, now)
+    finally:
+        await consumer.stop()
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    part.run("relay_latency", measure)

@@ -67,6 +67,13 @@ TYPES: Final = ", ".join(
 MOVE: Final = f"""
 insert into {TABLE} ({COLUMNS}) select {COLUMNS} from {MADE} where number >= %s and number < %s order by number
 """
+STORE: Final = f"""
+insert into {TABLE} ({COLUMNS})
+select %(id)s, 'product', %(key)s, 'product.described', %(data)s, 'application/json', '1.0', 'product.described',
+    'urn:syncstore:product.described:1', '/syncstore/toko-batik', 'toko-batik', 'user:rina', %(id)s::text,
+    'product-' || %(key)s, '1', '1', now()::text, now()::text, %(id)s::text, null
+"""
+"""One row with the key and payload that are given."""
 TRANSACTION: Final = 1_000
 """Rows of one, when a backlog is made."""
 PATIENCE: Final = 60.0
