@@ -25,7 +25,8 @@ def fresh_database(server: str, *, template: str = "template0") -> Iterator[str]
     """An address of a new database that is dropped in the end, whoever is still connected."""
     database = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"create database {database} template {template}")
+        # Where nothing is written through to the disk, copying files costs far less than logging every page.
+        connection.execute(f"create database {database} template {template} strategy file_copy")
         try:
             yield named(server, database)
         finally:
