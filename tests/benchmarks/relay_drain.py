@@ -28,14 +28,14 @@ from relay.routing import topic_of
 from tests.benchmarks import part
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.part import Size, servers
-from tests.benchmarks.peers import debezium, debezium_jars, faststream_outbox, txoutbox
+from tests.benchmarks.peers import debezium, debezium_jars, debezium_rows, faststream_outbox, txoutbox
 from tests.benchmarks.peers.installed import missing, versions
 from tests.benchmarks.peers.records import Record
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import BACKLOG, fill, scratch_database
 
 ABOUT: Final = """
-A backlog of events of about 300 bytes and ten headers, ten events to a product, drained by one relay in one process
+A backlog of events of about 300 bytes and fifteen headers, ten events to a product, drained by one relay in one process
 until Kafka has acknowledged every record and no row is left. The control sends the same records, read and made before
 the clock starts, with bare `send()` of the same client, and deletes nothing. txoutbox (order-preserving, 1,000 rows to
 a claim, all of them published at once) and faststream-outbox (1,000 rows to a claim, deletes in hundreds) get the same
@@ -93,18 +93,16 @@ async def measure(size: Size, progress: Progress) -> Part:
     return found
 
 
-async def warm_up(
-    url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.AsyncClient | None, debezium_rows: int
-) -> None:
+async def warm_up(url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.AsyncClient | None, rows: int) -> None:
     """Topics and statements, and what Java compiles."""
     fill(url, 1_000)
     await drain(pool, kafka, 1_000)
     if connect is not None:
-        fill(url, debezium_rows)
-        debezium.make_ready(url, await waiting(pool))
-        await drain(pool, kafka, debezium_rows)
+        fill(url, rows)
+        debezium_rows.make_ready(url, await waiting(pool))
+        await drain(pool, kafka, rows)
         async with debezium.routing(connect, url, kafka) as router:
-            await debezium.drain_while_inserted(router, kafka, debezium_rows, 60.0)
+            await debezium.drain_while_inserted(router, kafka, rows, 60.0)
 
 
 async def one_round(
@@ -125,7 +123,7 @@ async def one_round(
             name = f"faststream-outbox, {workers} worker{'s' if workers > 1 else ''}"
             found[name] = await faststream_outbox.drain(url, kafka, PRODUCER, limit, topic=PRODUCT, workers=workers)
     if connect is not None:
-        debezium.make_ready(url, records)
+        debezium_rows.make_ready(url, records)
         async with debezium.routing(connect, url, kafka) as router:
             found[debezium.NAME] = await debezium.drain_backlog(router, kafka, backlog, limit)
         async with debezium.routing(connect, url, kafka) as router:

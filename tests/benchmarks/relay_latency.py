@@ -28,7 +28,7 @@ from relay.metrics import RelayMetrics
 from tests.benchmarks import part
 from tests.benchmarks.figures import LOWER, OURS, Comparison, Part, percentile
 from tests.benchmarks.part import Size, servers
-from tests.benchmarks.peers import debezium, debezium_jars
+from tests.benchmarks.peers import debezium, debezium_jars, debezium_rows
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import scratch_database
 
@@ -43,6 +43,8 @@ wal_level=logical for all contenders; there is a slot only in Debezium's own tur
 """
 BARE_SEND: Final = "bare send()"
 WRITERS: Final = 8
+LATE: Final = 0.25
+"""Seconds behind at the end of a turn: more than a stall that passes."""
 PATIENCE: Final = 60.0
 """Seconds for the last record to come, once all are written."""
 DATA: Final = json.dumps({"old": {"description": ""}, "new": {"description": "Bahan katun halus, nyaman. " * 9}})
@@ -94,6 +96,12 @@ class Turn(NamedTuple):
     acknowledged: Mapping[bytes, float]
     """Empty where nobody can tell."""
 
+    @property
+    def late(self) -> float:
+        """By how many seconds the last event was stored after it was due."""
+        last = max(self.written, key=lambda one: one.due)
+        return last.stored - last.due
+
     def latencies(self, warm_up: float) -> dict[str, list[float]]:
         """In milliseconds."""
         first = min(one.due for one in self.written) + warm_up
@@ -138,6 +146,7 @@ async def measure(size: Size, progress: Progress) -> Part:
     plan = PLANS[size]
     found = Part(name="latency", title="Relay latency", about=ABOUT)
     found.notes += filter(None, [debezium_jars.why_missing()])
+    late: dict[str, list[float]] = {}
     progress.steps = len(plan.rates) * plan.rounds + 1
     async with ground() as at:
         progress.step("warm-up")
@@ -152,7 +161,14 @@ async def measure(size: Size, progress: Progress) -> Part:
                 for name, turn in contenders(at).items():
                     took = await turn(per_second, plan.warm_up + plan.seconds)
                     add(comparisons, name, per_second, took.latencies(plan.warm_up))
+                    if took.late > LATE:
+                        late.setdefault(f"{name} at {per_second:,}/s", []).append(took.late)
             found.comparisons += comparisons.values()
+    found.notes += [
+        f"the writers did not keep up for {who} (in {len(seconds)} rounds, up to {max(seconds):.1f} s behind): there, "
+        "`due to consumed` is mostly their delay, and `stored to consumed` says more about the relay"
+        for who, seconds in late.items()
+    ]
     return found
 
 
@@ -209,7 +225,7 @@ async def our_turn(at: Ground, per_second: int, seconds: float) -> Turn:
 async def debezium_turn(at: Ground, per_second: int, seconds: float) -> Turn:
     assert at.connect is not None
     async with debezium.routing(at.connect, at.url, at.kafka):
-        return Turn(*await at.load(Way(debezium.STORE, None), per_second, seconds), acknowledged={})
+        return Turn(*await at.load(Way(debezium_rows.STORE, None), per_second, seconds), acknowledged={})
 
 
 async def bare_turn(at: Ground, per_second: int, seconds: float) -> Turn:
