@@ -26,6 +26,8 @@ from relay.relay import BATCH, Relay
 SHORTEST_NAP: Final = 0.002
 LONGEST_NAP: Final = 0.025
 """Idle polls: an edit passes the relay twice on its way to a shop, so this stays well under a shop's own latency."""
+AWAKE_SECONDS: Final = 0.25
+"""So long after the last event naps stay the shortest: where some come, more do."""
 SHORTEST_BACKOFF: Final = 0.1
 LONGEST_BACKOFF: Final = 2.0
 """Shorter than leases last: shards stay where they are while Kafka is away."""
@@ -79,11 +81,12 @@ class RelayLoop:
         self._holder = holder
         self._kafka = kafka
         self._metrics = metrics
+        self._monotonic = monotonic
         self._publisher = Publisher(kafka)
         self._relay = Relay(outbox, self._publisher, metrics, batch=batch, ttl=holder.ttl, monotonic=monotonic)
 
     async def run(self, stop: asyncio.Event) -> None:
-        nap, backoff = SHORTEST_NAP, SHORTEST_BACKOFF
+        nap, backoff, moved_at = SHORTEST_NAP, SHORTEST_BACKOFF, self._monotonic()
         while not stop.is_set():
             try:
                 done = await self._step()
@@ -95,8 +98,11 @@ class RelayLoop:
                 self._relay.forget()
             else:
                 backoff = SHORTEST_BACKOFF
-                nap = SHORTEST_NAP if done else min(nap * 1.5, LONGEST_NAP)
-                if not done:
+                if done:
+                    moved_at = self._monotonic()
+                else:
+                    awake = self._monotonic() - moved_at < AWAKE_SECONDS
+                    nap = SHORTEST_NAP if awake else min(nap * 1.5, LONGEST_NAP)
                     await _rest(stop, nap)
                 continue
             await _rest(stop, backoff)
