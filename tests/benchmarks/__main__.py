@@ -31,6 +31,8 @@ PARTS: Final = {
     "live": ("projection_live", 120),
     "rebuild": ("rebuild", 120),
     "whole": ("whole", 330),
+    "held": ("held", 330),
+    "sizes": ("sizes", 180),
 }
 """By name: the module, and about how many seconds it takes at full size on two processors."""
 SMALL: Final = 0.2
@@ -58,7 +60,13 @@ def run(name: str, size: Size) -> Part:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}, separated by commas")
-    parser.add_argument("--size", type=Size, choices=list(Size), default=Size.FULL, help="small: whether it works")
+    parser.add_argument(
+        "--size",
+        type=Size,
+        choices=list(Size),
+        default=Size.FULL,
+        help="small: whether it works; large: a million products as well",
+    )
     parser.add_argument("--to", type=Path, default=FOLDER, help="the folder of the report")
     given = parser.parse_args()
     chosen = given.only.split(",")

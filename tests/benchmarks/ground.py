@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.rows import dict_row
 
+from domain.messages import RecordedEvent
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.topics import create_or_check
 from infrastructure.local_stack.stack import LocalStack
@@ -19,7 +21,7 @@ from projections.fill import Source
 
 JARS = Path(__file__).parents[2] / ".local" / "jars"
 
-# Ten events a product: created with all fields, renamed, tagged, described, then six prices.
+# Ten events a product at most: created with all fields, renamed, tagged, described, then six prices.
 LOAD = """
 insert into events
     (org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, actor, correlation_id)
@@ -43,8 +45,15 @@ select 'toko', 'product-' || id, v, id, gen_random_uuid(),
         else json_build_object('old', 1000 * v, 'new', 1000 * (v + 1))
     end,
     now() + v * interval '1 minute', 'user:rina', gen_random_uuid()
-from generate_series(1, 10) v, (select n, md5(n::text)::uuid::text as id from generate_series(1, %(products)s) n) p
+from generate_series(1, %(events)s) v,
+    (select n, md5(n::text)::uuid::text as id from generate_series(1, %(products)s) n) p
 order by v, n
+"""
+
+READ = """
+select position, org_id, stream_id, version, partition_key, event_id, type, schema,
+    convert_to(data::text, 'UTF8') as data, occurred_at, recorded_at, actor, correlation_id
+from events where position > %(after)s order by position
 """
 
 
@@ -64,10 +73,19 @@ async def ground() -> AsyncIterator[tuple[Source, Pool, KafkaSettings]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def load_products(url: str, products: int) -> int:
-    """Fill the event store as if the products had been written; answers the number of events."""
+def load_products(url: str, products: int, *, events: int = 10) -> int:
+    """Fill the event store as if the products had been written; answers the number of events.
+
+    Product n has the SKU SKU-n, and the MD5 sum of n as its id.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
-        events = connection.execute(LOAD, {"products": products}).rowcount
+        stored = connection.execute(LOAD, {"products": products, "events": events}).rowcount
         connection.execute("insert into streams select org_id, stream_id, max(version) from events group by 1, 2")
-        connection.execute("vacuum analyze events")
-    return events
+        connection.execute("vacuum analyze events, streams")
+    return stored
+
+
+def recorded(url: str, *, after: int = 0) -> list[RecordedEvent]:
+    """What is in the event store behind that position, in order."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        return [RecordedEvent(**row) for row in connection.execute(READ, {"after": after})]

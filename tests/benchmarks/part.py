@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 import uvloop
 
 from infrastructure.local_stack.stack import LocalStack, StackAddress
@@ -28,6 +30,8 @@ class Size(StrEnum):
     SMALL = "small"
     """Does everything once or twice, with little: whether it works, not how fast."""
     FULL = "full"
+    LARGE = "large"
+    """As full, and with stores of a million products where the size of the store is measured."""
 
 
 @contextmanager
@@ -43,15 +47,24 @@ def servers(*wanted: Server) -> Iterator[StackAddress]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(name: str, measure: Callable[[Size, Progress], Awaitable[Part]]) -> None:
-    """The command line of one benchmark: figures in JSON on standard output, progress beside it."""
+def run(name: str, measure: Callable[[Size, Progress], Awaitable[Part]], *, knows_large: bool = False) -> None:
+    """The command line of one benchmark: figures in JSON on standard output, progress beside it.
+
+    One that does not know the large size measures at the full one instead.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m tests.benchmarks.{name}", description=measure.__doc__)
     parser.add_argument("--size", type=Size, choices=list(Size), default=Size.FULL)
     given = parser.parse_args()
+    size = Size.FULL if given.size is Size.LARGE and not knows_large else given.size
+    # Standard output is for figures alone.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     progress = Progress(name)
 
     async def measured() -> Part:
-        return await measure(given.size, progress)
+        return await measure(size, progress)
 
     found = uvloop.run(measured())
     progress.end()

@@ -1,0 +1,236 @@
+"""Appends and their relay while another transaction of the same database stays open, as forgotten sessions do."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from statistics import median
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+import uvloop
+from prometheus_client import CollectorRegistry
+from psycopg import AsyncConnection, IsolationLevel
+
+from infrastructure.kafka.client import KafkaSettings
+from infrastructure.kafka.topics import create_or_check
+from infrastructure.postgres.pool import Pool
+from relay.loop import run_relay
+from relay.metrics import RelayMetrics
+from tests.benchmarks import append_load, part
+from tests.benchmarks.figures import Comparison, Part
+from tests.benchmarks.part import Size, servers
+from tests.benchmarks.progress import Progress
+from tests.benchmarks.relay_load import BACKLOG, scratch_database
+from tests.support.installation import until
+
+ABOUT: Final = """
+Eight callers in a process of their own append without a pause, and one relay publishes, first with nothing else in the
+database, then while one transaction stays open. It is the worst that one can be: it has a snapshot, so that nothing
+deleted since can be cleaned up; it has a transaction id; and it has appended ten events that nobody may see yet. It
+commits in the end while the load goes on. The backlog is drained between. What is published is counted when Kafka has
+acknowledged it. Dead rows are those of the outbox, as PostgreSQL's statistics have them, at the end of either time.
+"""
+FREE: Final = "nothing held"
+CALLERS: Final = 8
+EVERY: Final = 0.25
+BACK: Final = 0.95
+"""Of the usual throughput: as good as before."""
+PATIENCE: Final = 300.0
+OUTBOX: Final = """
+select n_dead_tup, pg_total_relation_size('outbox') from pg_stat_user_tables where relname = 'outbox'
+"""
+
+
+class Plan(NamedTuple):
+    seconds: float
+    after: float
+    """Of load, when the transaction has ended."""
+    rounds: int
+
+
+PLANS: Final = {
+    Size.SMALL: Plan(10.0, 3.0, 1),
+    Size.FULL: Plan(60.0, 15.0, 2),
+}
+
+
+class Sample(NamedTuple):
+    at: float
+    appended: int
+    published: int
+
+
+class Outcome(NamedTuple):
+    appended: float
+    """A second, as is `published`."""
+    published: float
+    usual: float
+    """Published in the median second."""
+    recovery: float | None
+    """Seconds from the end of the transaction until as much is published as before; None when it never was."""
+    dead_rows: int
+    outbox_megabytes: float
+
+
+async def measure(size: Size, progress: Progress) -> Part:
+    """A minute with a transaction that stays open, and one without."""
+    plan = PLANS[size]
+    held = f"a transaction held for {plan.seconds:g} s"
+    found = Part(name="held", title="A transaction that stays open", about=ABOUT)
+    appended = Comparison(title=f"appended meanwhile, {CALLERS} callers", unit="events/s", control=FREE)
+    published = Comparison(title="published meanwhile", unit="events/s", control=FREE)
+    found.comparisons = [appended, published]
+    progress.steps = 2 * plan.rounds
+    with servers() as address:
+        kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
+        await create_or_check(kafka)
+        async with AsyncExitStack() as stack:
+            url, pool = await stack.enter_async_context(scratch_database(address.database_url))
+            load = await stack.enter_async_context(relayed(url, pool, kafka))
+            pairs = []
+            for number in range(plan.rounds):
+                said = f"round {number + 1} of {plan.rounds}"
+                progress.step(f"nothing held, {said}")
+                free = await load.undisturbed(plan.seconds)
+                progress.step(f"a transaction held, {said}")
+                disturbed = await load.disturbed(plan.seconds, plan.after, free.usual)
+                pairs.append((free, disturbed))
+                for name, outcome in ((FREE, free), (held, disturbed)):
+                    appended.add(name, outcome.appended)
+                    published.add(name, outcome.published)
+    found.facts = {
+        "loss of appends in percent": round(100 * (1 - appended.ratio(held).median), 1),
+        "loss of publishing in percent": round(100 * (1 - published.ratio(held).median), 1),
+        "seconds until as much is published as before": _recovery([one.recovery for _, one in pairs], plan.after),
+        "dead rows, nothing held": median(free.dead_rows for free, _ in pairs),
+        "dead rows, held": median(one.dead_rows for _, one in pairs),
+        "outbox in megabytes, nothing held": median(free.outbox_megabytes for free, _ in pairs),
+        "outbox in megabytes, held": median(one.outbox_megabytes for _, one in pairs),
+    }
+    return found
+
+
+@asynccontextmanager
+async def relayed(url: str, pool: Pool, kafka: KafkaSettings) -> AsyncIterator[Load]:
+    """A relay that runs all the time, and load for it when it is asked for."""
+    registry, stop = CollectorRegistry(), asyncio.Event()
+    relaying = asyncio.create_task(run_relay(pool, kafka, stop, owner="bench", metrics=RelayMetrics(registry)))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
+        try:
+            yield Load(url, pool, registry, elsewhere)
+        finally:
+            stop.set()
+            await relaying
+
+
+class Load:
+    def __init__(self, url: str, pool: Pool, registry: CollectorRegistry, elsewhere: ProcessPoolExecutor) -> None:
+        self._url, self._pool, self._registry, self._elsewhere = url, pool, registry, elsewhere
+
+    async def undisturbed(self, seconds: float) -> Outcome:
+        writing = await self._started(seconds)
+        samples = await self._watch(seconds)
+        outcome = await self._outcome(samples, None)
+        await writing
+        await self._drained()
+        return outcome
+
+    async def disturbed(self, seconds: float, after: float, usual: float) -> Outcome:
+        async with await AsyncConnection.connect(self._url) as connection:
+            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+            await connection.execute(BACKLOG, {"keys": 1, "salt": uuid4().hex})
+            writing = await self._started(seconds + after)
+            outcome = await self._outcome(await self._watch(seconds), None)
+            await connection.commit()
+        ended = time.perf_counter()
+        samples = await self._watch(after)
+        await writing
+        await self._drained()
+        return outcome._replace(recovery=_first_as_good(samples, usual, ended))
+
+    async def _started(self, seconds: float) -> asyncio.Future[None]:
+        """When the first events are there. The load ends a little after the given time."""
+        before = (await self._sample()).appended
+        writing = asyncio.get_running_loop().run_in_executor(self._elsewhere, write, self._url, seconds + 1)
+
+        async def going() -> bool:
+            return (await self._sample()).appended > before
+
+        await until(going, PATIENCE)
+        return writing
+
+    async def _watch(self, seconds: float) -> list[Sample]:
+        samples = [await self._sample()]
+        while (gone := samples[-1].at - samples[0].at) < seconds:
+            await asyncio.sleep(min(EVERY, seconds - gone))
+            samples.append(await self._sample())
+        return samples
+
+    async def _sample(self) -> Sample:
+        """A position is drawn for each event and for nothing else."""
+        (appended,) = await self._ask("select case when is_called then last_value else 0 end from event_position")
+        published = self._registry.get_sample_value("syncstore_relay_published_total")
+        return Sample(time.perf_counter(), int(appended), int(published or 0))
+
+    async def _outcome(self, samples: list[Sample], recovery: float | None) -> Outcome:
+        dead, size = await self._ask(OUTBOX)
+        first, last = samples[0], samples[-1]
+        seconds = last.at - first.at
+        return Outcome(
+            appended=(last.appended - first.appended) / seconds,
+            published=(last.published - first.published) / seconds,
+            usual=median(_rates(samples)),
+            recovery=recovery,
+            dead_rows=int(dead),
+            outbox_megabytes=round(size / 2**20, 1),
+        )
+
+    async def _drained(self) -> None:
+        async def empty() -> bool:
+            (waits,) = await self._ask("select exists (select from outbox)")
+            return not waits
+
+        await until(empty, PATIENCE)
+
+    async def _ask(self, query: str) -> tuple[Any, ...]:
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(query.encode())).fetchone()
+        assert row is not None
+        return tuple(row)
+
+
+def write(url: str, seconds: float) -> None:
+    """In a process of its own."""
+
+    async def appending() -> None:
+        async with append_load.ours(url, CALLERS) as appends:
+            await appends(seconds)
+
+    uvloop.run(appending())
+
+
+def _rates(samples: list[Sample]) -> list[float]:
+    """Published a second, over each second."""
+    step = round(1 / EVERY)
+    pairs = zip(samples, samples[step:], strict=False)
+    return [(later.published - sooner.published) / (later.at - sooner.at) for sooner, later in pairs]
+
+
+def _first_as_good(samples: list[Sample], usual: float, ended: float) -> float | None:
+    """A second counts from its beginning."""
+    good = (one.at for one, rate in zip(samples, _rates(samples), strict=False) if rate >= BACK * usual)
+    return next((at - ended for at in good), None)
+
+
+def _recovery(found: list[float | None], after: float) -> float | str:
+    seconds = [one for one in found if one is not None]
+    return round(median(seconds), 2) if len(seconds) == len(found) else f"more than {after:g} in one round or more"
+
+
+if __name__ == "__main__":
+    part.run("held", measure)
