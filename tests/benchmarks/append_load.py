@@ -46,14 +46,14 @@ Measure = Callable[[float], Awaitable[Measured]]
 """Appends for that many seconds."""
 
 
-def commands(caller: str) -> Iterator[Append]:
+def commands(caller: str, streams: int = STREAMS_PER_CALLER) -> Iterator[Append]:
     """Without end: one event after the other for each of the caller's streams."""
-    streams = [str(_new()) for _ in range(STREAMS_PER_CALLER)]
+    products = [str(_new()) for _ in range(streams)]
     for number in itertools.count():
-        version, turn = divmod(number, STREAMS_PER_CALLER)
+        version, turn = divmod(number, streams)
         yield Append(
-            stream_id=f"product-{streams[turn]}",
-            partition_key=streams[turn],
+            stream_id=f"product-{products[turn]}",
+            partition_key=products[turn],
             expected_version=version,
             events=(event(),),
             idempotency=Idempotency(key=f"{caller}-{number}", fingerprint=FINGERPRINT, response=RESPONSE),
@@ -72,12 +72,12 @@ def event() -> NewEvent:
     )
 
 
-async def closed_loop(sends: Sequence[Send], seconds: float) -> Measured:
+async def closed_loop(sends: Sequence[Send], seconds: float, streams: int = STREAMS_PER_CALLER) -> Measured:
     """One caller for each way to send; each sends its next command when the last is answered."""
     latencies: list[float] = []
 
     async def call(send: Send) -> None:
-        for append in commands(str(_new())):
+        for append in commands(str(_new()), streams):
             began = time.perf_counter()
             await send(append)
             ended = time.perf_counter()
@@ -94,14 +94,14 @@ async def closed_loop(sends: Sequence[Send], seconds: float) -> Measured:
 
 
 @asynccontextmanager
-async def ours(url: str, callers: int) -> AsyncIterator[Measure]:
+async def ours(url: str, callers: int, streams: int = STREAMS_PER_CALLER) -> AsyncIterator[Measure]:
     async with open_pool(url, role=APP, name="bench", min_size=2) as pool:
         store = PostgresEventStore(pool)
 
         async def send(append: Append) -> None:
             assert isinstance(await store.append(ORG, append), Appended)
 
-        yield lambda seconds: closed_loop([send] * callers, seconds)
+        yield lambda seconds: closed_loop([send] * callers, seconds, streams)
 
 
 @asynccontextmanager

@@ -28,19 +28,24 @@ from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import BACKLOG, scratch_database
 from tests.support.installation import until
 
-ABOUT: Final = """
-Eight callers in a process of their own append without a pause, and one relay publishes, first with nothing else in the
-database, then while one transaction stays open. It is the worst that one can be: it has a snapshot, so that nothing
-deleted since can be cleaned up; it has a transaction id; and it has appended ten events that nobody may see yet. It
-commits in the end while the load goes on. The backlog is drained between. What is published is counted when Kafka has
-acknowledged it. Dead rows are those of the outbox, as PostgreSQL's statistics have them, at the end of either time.
+CALLERS: Final = 8
+STREAMS: Final = 2_500
+"""Of each caller. Few streams that are written all the time would be slowed down by their own old versions."""
+ABOUT: Final = f"""
+{CALLERS} callers in a process of their own append without a pause, to {CALLERS * STREAMS:,} products, and one relay
+publishes: first with nothing else in the database, then while one transaction stays open. Once it is a reader with a
+snapshot and a transaction id, so that no row deleted since can be cleaned up; once an appender, whose ten events nobody
+may see yet, and which has no snapshot. It commits while the load goes on. In between the backlog is drained and
+PostgreSQL vacuums. What is published is counted when Kafka has acknowledged it. Dead rows are those of the outbox, as
+PostgreSQL's statistics have them when the time is over.
 """
 FREE: Final = "nothing held"
-CALLERS: Final = 8
 EVERY: Final = 0.25
 BACK: Final = 0.95
 """Of the usual throughput: as good as before."""
 PATIENCE: Final = 300.0
+WARM_UP: Final = 2.0
+HELD: Final = ("reader", "appender")
 OUTBOX: Final = """
 select n_dead_tup, pg_total_relation_size('outbox') from pg_stat_user_tables where relname = 'outbox'
 """
@@ -78,40 +83,38 @@ class Outcome(NamedTuple):
 
 
 async def measure(size: Size, progress: Progress) -> Part:
-    """A minute with a transaction that stays open, and one without."""
+    """A minute with nothing else, one with a reader that stays, one with an appender that stays."""
     plan = PLANS[size]
-    held = f"a transaction held for {plan.seconds:g} s"
     found = Part(name="held", title="A transaction that stays open", about=ABOUT)
     appended = Comparison(title=f"appended meanwhile, {CALLERS} callers", unit="events/s", control=FREE)
     published = Comparison(title="published meanwhile", unit="events/s", control=FREE)
     found.comparisons = [appended, published]
-    progress.steps = 2 * plan.rounds
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in (FREE, *HELD)}
+    progress.steps = len(outcomes) * plan.rounds
     with servers() as address:
         kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
         await create_or_check(kafka)
         async with AsyncExitStack() as stack:
             url, pool = await stack.enter_async_context(scratch_database(address.database_url))
             load = await stack.enter_async_context(relayed(url, pool, kafka))
-            pairs = []
+            await load.undisturbed(WARM_UP)
             for number in range(plan.rounds):
-                said = f"round {number + 1} of {plan.rounds}"
-                progress.step(f"nothing held, {said}")
-                free = await load.undisturbed(plan.seconds)
-                progress.step(f"a transaction held, {said}")
-                disturbed = await load.disturbed(plan.seconds, plan.after, free.usual)
-                pairs.append((free, disturbed))
-                for name, outcome in ((FREE, free), (held, disturbed)):
-                    appended.add(name, outcome.appended)
-                    published.add(name, outcome.published)
-    found.facts = {
-        "loss of appends in percent": round(100 * (1 - appended.ratio(held).median), 1),
-        "loss of publishing in percent": round(100 * (1 - published.ratio(held).median), 1),
-        "seconds until as much is published as before": _recovery([one.recovery for _, one in pairs], plan.after),
-        "dead rows, nothing held": median(free.dead_rows for free, _ in pairs),
-        "dead rows, held": median(one.dead_rows for _, one in pairs),
-        "outbox in megabytes, nothing held": median(free.outbox_megabytes for free, _ in pairs),
-        "outbox in megabytes, held": median(one.outbox_megabytes for _, one in pairs),
-    }
+                for name, found_so_far in outcomes.items():
+                    progress.step(f"{name}, round {number + 1} of {plan.rounds}")
+                    if name == FREE:
+                        found_so_far.append(await load.undisturbed(plan.seconds))
+                    else:
+                        usual = outcomes[FREE][-1].usual
+                        found_so_far.append(await load.disturbed(name, plan.seconds, plan.after, usual))
+                    appended.add(_title(name, plan), found_so_far[-1].appended)
+                    published.add(_title(name, plan), found_so_far[-1].published)
+    for name, of_name in outcomes.items():
+        found.facts[f"{name}: dead rows"] = median(one.dead_rows for one in of_name)
+        found.facts[f"{name}: outbox in megabytes"] = median(one.outbox_megabytes for one in of_name)
+        if name != FREE:
+            loss = 1 - published.ratio(_title(name, plan)).median
+            found.facts[f"{name}: loss in percent"] = round(100 * loss, 1)
+            found.facts[f"{name}: seconds to recover"] = _recovery([one.recovery for one in of_name], plan.after)
     return found
 
 
@@ -137,20 +140,23 @@ class Load:
         samples = await self._watch(seconds)
         outcome = await self._outcome(samples, None)
         await writing
-        await self._drained()
+        await self._made_even()
         return outcome
 
-    async def disturbed(self, seconds: float, after: float, usual: float) -> Outcome:
+    async def disturbed(self, by: str, seconds: float, after: float, usual: float) -> Outcome:
         async with await AsyncConnection.connect(self._url) as connection:
-            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-            await connection.execute(BACKLOG, {"keys": 1, "salt": uuid4().hex})
+            if by == "reader":
+                await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+                await connection.execute("select pg_current_xact_id(), count(*) from outbox")
+            else:
+                await connection.execute(BACKLOG, {"keys": 1, "salt": uuid4().hex})
             writing = await self._started(seconds + after)
             outcome = await self._outcome(await self._watch(seconds), None)
             await connection.commit()
         ended = time.perf_counter()
         samples = await self._watch(after)
         await writing
-        await self._drained()
+        await self._made_even()
         return outcome._replace(recovery=_first_as_good(samples, usual, ended))
 
     async def _started(self, seconds: float) -> asyncio.Future[None]:
@@ -190,12 +196,16 @@ class Load:
             outbox_megabytes=round(size / 2**20, 1),
         )
 
-    async def _drained(self) -> None:
+    async def _made_even(self) -> None:
+        """Nothing is left of what was."""
+
         async def empty() -> bool:
             (waits,) = await self._ask("select exists (select from outbox)")
             return not waits
 
         await until(empty, PATIENCE)
+        async with await AsyncConnection.connect(self._url, autocommit=True) as connection:
+            await connection.execute("vacuum analyze")
 
     async def _ask(self, query: str) -> tuple[Any, ...]:
         async with self._pool.connection() as connection:
@@ -204,11 +214,15 @@ class Load:
         return tuple(row)
 
 
+def _title(name: str, plan: Plan) -> str:
+    return name if name == FREE else f"{name} held for {plan.seconds:g} s"
+
+
 def write(url: str, seconds: float) -> None:
     """In a process of its own."""
 
     async def appending() -> None:
-        async with append_load.ours(url, CALLERS) as appends:
+        async with append_load.ours(url, CALLERS, STREAMS) as appends:
             await appends(seconds)
 
     uvloop.run(appending())

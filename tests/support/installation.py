@@ -65,8 +65,8 @@ async def empty_topics(kafka: KafkaSettings) -> None:
         await admin.close()
 
 
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float, *, every: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
     while not await holds():
         assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)
