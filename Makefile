@@ -27,7 +27,7 @@ demo-check: ## The demonstration without a person: checks every figure, stops, f
 	@deploy/setup run
 	@$(BIN)/syncstore demo --check
 
-bench: ## Benchmarks beside peers, as ratios measured in one run (ONLY=append,relay,... SIZE=small)
+bench: ## Benchmarks beside peers, as ratios measured in one run (ONLY=append,relay,... SIZE=small|large)
 	@deploy/setup bench
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
 

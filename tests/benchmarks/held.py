@@ -77,7 +77,7 @@ class Outcome(NamedTuple):
     usual: float
     """Published in the median second."""
     recovery: float | None
-    """Seconds from the end of the transaction until as much is published as before; None when it never was."""
+    """Seconds from the end of the transaction until as much is published as before: 0 when it always was, None when it never was."""
     dead_rows: int
     outbox_megabytes: float
 
@@ -157,7 +157,8 @@ class Load:
         samples = await self._watch(after)
         await writing
         await self._made_even()
-        return outcome._replace(recovery=_first_as_good(samples, usual, ended))
+        lost = outcome.usual < BACK * usual
+        return outcome._replace(recovery=_first_as_good(samples, usual, ended) if lost else 0.0)
 
     async def _started(self, seconds: float) -> asyncio.Future[None]:
         """When the first events are there. The load ends a little after the given time."""
