@@ -77,7 +77,7 @@ class Outcome(NamedTuple):
     usual: float
     """Published in the median second."""
     recovery: float | None
-    """Seconds from the end of the transaction until as much is published as before: 0 when it always was, None when it never was."""
+    """Seconds from the transaction's end until as much is published as before: 0 if it always was, None if never."""
     dead_rows: int
     outbox_megabytes: float
 
