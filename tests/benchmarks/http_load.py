@@ -33,11 +33,17 @@ Requests = Callable[[int], Request]
 class Caller:
     """One connection, with as little of its own as can be: what measures takes processor time from what is measured."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+
+    async def open(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=1 << 20)
 
     async def ask(self, request: Request) -> bytes:
         """The answer's body. Raises AssertionError for any answer but 200."""
+        if self._reader.at_eof():  # servers end connections that nobody has used for some seconds
+            await self.close()
+            await self.open()
         self._writer.write(request.content)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
@@ -53,7 +59,9 @@ class Caller:
 @asynccontextmanager
 async def callers_of(address: str, number: int) -> AsyncIterator[list[Caller]]:
     host, _, port = address.removeprefix("http://").rpartition(":")
-    callers = [Caller(*await asyncio.open_connection(host, int(port), limit=1 << 20)) for _ in range(number)]
+    callers = [Caller(host, int(port)) for _ in range(number)]
+    for caller in callers:
+        await caller.open()
     try:
         yield callers
     finally:
