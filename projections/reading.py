@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from domain.errors import Refusal
 from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.sight import see_as
 from infrastructure.postgres.statements import load
 from projections.runner import LIVE
 
@@ -64,20 +65,25 @@ _freshness_of: Final = msgspec.json.Decoder(Freshness).decode
 async def read(
     pool: Pool, org_id: str, statement: str, values: Mapping[str, Any], shape: type[T]
 ) -> tuple[list[T], Freshness]:
-    """The rows of a statement as `shape`, and how fresh they are. `%(org_id)s` is given to the statement.
-
-    Until the end of a pipeline all is one transaction, which begins and ends without being told to.
-    """
+    """The rows of a statement as `shape`, and how fresh they are. `%(org_id)s` is given to the statement."""
     text = f"select coalesce(json_agg(q), '[]')::text from ({statement}) q"  # noqa: S608  # of our own .sql files
-    async with pool.connection() as connection:
-        async with connection.pipeline():
-            await connection.execute(_sql["see_as"], {"org_id": org_id})
-            fresh = await connection.execute(_sql["freshness"], {"consumer": LIVE})
-            rows = await connection.execute(text, {**values, "org_id": org_id})
-        freshness, found = await fresh.fetchone(), await rows.fetchone()
+    freshness, found = await first_rows(
+        pool, org_id, (_sql["freshness"], {"consumer": LIVE}), (text, {**values, "org_id": org_id})
+    )
     assert freshness is not None, "an aggregate always answers one row"
     assert found is not None, "an aggregate always answers one row"
     return msgspec.json.decode(found[0], type=list[shape]), _freshness_of(freshness[0])  # type: ignore[valid-type]  # a type made at run time
+
+
+async def first_rows(pool: Pool, org_id: str, *asked: tuple[str, Mapping[str, Any]]) -> list[tuple[Any, ...] | None]:
+    """The first row of each statement, under the organisation's own sight and in one round trip: until the end of a
+    pipeline all is one transaction, which begins and ends without being told to.
+    """
+    async with pool.connection() as connection:
+        async with connection.pipeline():
+            await see_as(connection, org_id)
+            cursors = [await connection.execute(statement, values) for statement, values in asked]
+        return [await cursor.fetchone() for cursor in cursors]
 
 
 def page_of(rows: Sequence[T], limit: int, freshness: Freshness, cursor_after: str | None) -> Page[T]:
@@ -120,13 +126,8 @@ async def wait_until(pool: Pool, org_id: str, stream_id: str, position: int, *, 
     deadline = time.monotonic() + patience
     pause = _SHORTEST_PAUSE
     while True:
-        async with pool.connection() as connection:
-            async with connection.pipeline():
-                await connection.execute(_sql["see_as"], {"org_id": org_id})
-                cursor = await connection.execute(
-                    _sql["reached"], {"org_id": org_id, "stream_id": stream_id, "position": position}
-                )
-            row = await cursor.fetchone()
+        asked = {"org_id": org_id, "stream_id": stream_id, "position": position}
+        (row,) = await first_rows(pool, org_id, (_sql["reached"], asked))
         if row == (True,):
             return True
         left = deadline - time.monotonic()

@@ -1,7 +1,3 @@
--- name: see_as
--- For row-level security, until the transaction ends.
-select set_config('syncstore.org', %(org_id)s, true)
-
 -- name: freshness
 -- The mark of the slowest partition that has records waiting, else of the furthest; and how many wait.
 select json_build_object(

@@ -96,7 +96,7 @@ class Publisher:
             if topic not in counts:
                 counts[topic] = await self.producer.partitions(topic)
             where = (topic, partition_of(key, counts[topic]))
-            headers = [*headers_of(row), *self._marks]
+            headers = self._headers(row)
             parts = batches.get(where)
             if parts is None:
                 parts = batches[where] = [Batch(self.producer.batch(), [])]
@@ -137,7 +137,7 @@ class Publisher:
                 timestamp=int(time.time() * 1000),
                 key=row.partition_key,
                 value=row.data,
-                headers=[*headers_of(row), *self._marks],
+                headers=self._headers(row),
             )
             try:
                 await (await self._queue(partition, builder))
@@ -147,6 +147,11 @@ class Publisher:
                 await self.producer.renew()
             else:
                 published.acknowledged.append(row)
+
+    def _headers(self, row: Pending) -> list[Header]:
+        headers = headers_of(row)
+        headers += self._marks
+        return headers
 
     async def _queue(self, partition: Partition, builder: Any) -> Awaitable[Any]:
         builder.close()

@@ -14,6 +14,7 @@ from domain.values import Platform
 from infrastructure.platforms.shopee import webhook as shopee
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.sight import see_as
 from infrastructure.security.sealing import CannotUnseal
 from infrastructure.shops import inbox, lanes
 from infrastructure.shops.secrets import NoSecrets, SecretsStore
@@ -91,7 +92,7 @@ class Notifications:
                 log.warning("notification_refused", connection_id=connection_id, reason=str(refused))
                 raise (NotReadable if refused.genuine else NotGenuine)(str(refused)) from refused
             async with self.pool.connection() as connection, connection.transaction():
-                await connection.execute("select set_config('syncstore.org', %s, true)", (org_id,))
+                await see_as(connection, org_id)
                 return await inbox.accept(
                     connection, org_id=org_id, connection_id=connection_id, dedupe_key=message.key, body=body
                 )

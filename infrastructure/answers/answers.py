@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from infrastructure.postgres import statements
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.sight import see_as
 
 SQL: Final = statements.load(Path(__file__).with_name("answers.sql"))
 
@@ -45,5 +46,5 @@ class Answers:
     async def _asking(self, org_id: str) -> AsyncIterator[AsyncConnection[Any]]:
         with translated():
             async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
-                await connection.execute(SQL["see_as"], {"org_id": org_id})
+                await see_as(connection, org_id)
                 yield connection

@@ -1,7 +1,3 @@
--- name: see_as
--- For row-level security, until the transaction ends.
-select set_config('syncstore.org', %(org_id)s, true)
-
 -- name: find
 -- What was answered to a key.
 select fingerprint, answer from command_answers where org_id = %(org_id)s and key = %(key)s

@@ -20,6 +20,7 @@ from infrastructure.event_store.rows import JsonBytes, recorded
 from infrastructure.postgres import statements
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.sight import see_as
 
 READ: Final = statements.load(Path(__file__).with_name("read.sql"))
 
@@ -143,6 +144,6 @@ class PostgresEventStore:
             async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
                 cursor.adapters.register_loader("json", JsonBytes)
                 async with connection.pipeline():
-                    await connection.execute(READ["work_for"], {"org_id": org_id}, prepare=True)
+                    await see_as(connection, org_id)
                     await cursor.execute(query, parameters, prepare=True)
                 return await cursor.fetchall()

@@ -1,7 +1,3 @@
--- name: work_for
--- The organisation that the transaction sees.
-select set_config('syncstore.org', %(org_id)s, true);
-
 -- name: read_stream
 -- A stream's events in order, within the bounds that are not null.
 select position, org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, recorded_at,

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from infrastructure.postgres import statements
 from infrastructure.postgres.errors import translated
 from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.sight import see_as
 
 SQL: Final = statements.load(Path(__file__).with_name("jobs.sql"))
 
@@ -196,5 +197,5 @@ class Jobs:
     async def _asking(self, org_id: str) -> AsyncIterator[AsyncConnection[Any]]:
         with translated():
             async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(SQL["see_as"], {"org_id": org_id})
+                await see_as(connection, org_id)
                 yield connection

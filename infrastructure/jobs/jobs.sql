@@ -1,7 +1,3 @@
--- name: see_as
--- For row-level security, until the transaction ends.
-select set_config('syncstore.org', %(org_id)s, true)
-
 -- name: insert_job
 -- A new job, unless the key has one already.
 insert into jobs (org_id, id, kind, actor, correlation_id, idempotency_key, fingerprint, parameters, payload, total)

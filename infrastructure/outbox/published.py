@@ -17,6 +17,8 @@ from infrastructure.postgres import statements
 from infrastructure.postgres.pool import Pool
 
 SQL: Final = statements.load(Path(__file__).with_suffix(".sql"))
+COUNT: Final = SQL["count"].format(selected=SQL["selected"])
+READ: Final = SQL["read"].format(selected=SQL["selected"])
 BATCH: Final = 4_000
 
 
@@ -35,7 +37,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 async def count(pool: Pool, selection: Selection) -> int:
     async with pool.connection() as connection, connection.transaction():
         await connection.execute("set local statement_timeout = 0")
-        row = await (await connection.execute(SQL["count"], _values(selection))).fetchone()
+        row = await (await connection.execute(COUNT, _values(selection))).fetchone()
         assert row is not None, "an aggregate always answers one row"
         return int(row[0])
 
@@ -58,7 +60,7 @@ async def _read(connection: AsyncConnection[Any], selection: Selection) -> Async
     async with connection.cursor("published", binary=True) as cursor:
         for name in AS_BYTES:
             cursor.adapters.register_loader(name, ByteaBinaryLoader)
-        await cursor.execute(SQL["read"], _values(selection))
+        await cursor.execute(READ, _values(selection))
         while rows := await cursor.fetchmany(BATCH):
             yield [Pending._make(row) for row in rows]
 

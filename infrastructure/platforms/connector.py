@@ -111,6 +111,11 @@ class ExternalListing(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     variants: tuple[ListedVariant, ...]
 
+    def carries(self, sku: str) -> bool:
+        """Whether it is there and has this SKU, in any case, as a whole or as a variant."""
+        codes = {code.casefold() for code in (self.sku, *(variant.sku for variant in self.variants))}
+        return self.status is not ListingStatus.DELETED and sku.casefold() in codes
+
 
 class ListingSummary(Struct, frozen=True, kw_only=True):
     external_id: str

@@ -291,12 +291,7 @@ class InMemoryConnector:
         return None
 
     def _carrying(self, sku: str) -> tuple[str, ...]:
-        return tuple(
-            listing.external_id
-            for listing in self._shop.listings.values()
-            if listing.status is not ListingStatus.DELETED
-            and sku.casefold() in {code.casefold() for code in (listing.sku, *(v.sku for v in listing.variants))}
-        )
+        return tuple(listing.external_id for listing in self._shop.listings.values() if listing.carries(sku))
 
     def _existing(self, external_id: str) -> ExternalListing:
         listing = self._shop.listings.get(external_id)

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
-from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from infrastructure.postgres import statements
 from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.sight import see_as
 
 SQL: Final = statements.load(Path(__file__).with_name("api_keys.sql"))
 
@@ -97,13 +97,13 @@ class ApiKeys:
         key_id, secret = new_key()
         row = {"org_id": org_id, "id": key_id, "name": name, "hash": digest(secret), "scopes": sorted(set(scopes))}
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             await connection.execute(SQL["insert_key"], row)
         return written(key_id, secret)
 
     async def summaries(self, org_id: str) -> Sequence[KeySummary]:
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             async with connection.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(SQL["list_keys"], {"org_id": org_id})
                 rows = await cursor.fetchall()
@@ -112,7 +112,7 @@ class ApiKeys:
     async def revoke(self, org_id: str, key_id: str) -> bool:
         """False when the organisation has no such key in force. Processes notice within `KeyRing.seconds`."""
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             cursor = await connection.execute(SQL["revoke_key"], {"org_id": org_id, "id": key_id})
             return cursor.rowcount == 1
 
@@ -210,7 +210,3 @@ def _remember(memory: OrderedDict[str, Any], key: str, value: Any, capacity: int
     memory.move_to_end(key)
     while len(memory) > capacity:
         memory.popitem(last=False)
-
-
-async def _work_for(connection: AsyncConnection[Any], org_id: str) -> None:
-    await connection.execute("select set_config('syncstore.org', %s, true)", (org_id,))

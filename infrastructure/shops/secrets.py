@@ -14,6 +14,7 @@ from domain.errors import SyncStoreError
 from domain.values import Platform
 from infrastructure.platforms.registry import Access
 from infrastructure.postgres import statements
+from infrastructure.postgres.sight import see_as
 from infrastructure.security.sealing import Sealer
 
 SQL: Final = statements.load(Path(__file__).with_name("secrets.sql"))
@@ -69,7 +70,7 @@ class SecretsStore:
         Raises NoSecrets, CannotUnseal.
         """
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             cursor = await connection.execute(
                 SQL["read_secrets"], {"org_id": org_id, "connection_id": connection_id}, binary=True
             )
@@ -95,7 +96,7 @@ class SecretsStore:
         Raises NoSecrets.
         """
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             asked = {"org_id": org_id, "connection_id": connection_id}
             row = await (await connection.execute(SQL["read_authorisation"], asked)).fetchone()
         if row is None:
@@ -104,14 +105,14 @@ class SecretsStore:
 
     async def write(self, org_id: str, connection_id: str, secrets: ShopSecrets) -> None:
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             await connection.execute(SQL["write_secrets"], self._parameters(org_id, connection_id, secrets))
 
     async def replace(self, org_id: str, connection_id: str, secrets: ShopSecrets, *, revision: int) -> bool:
         """False when somebody else has replaced them since `revision` was read; theirs are the ones to use."""
         parameters = self._parameters(org_id, connection_id, secrets) | {"revision": revision}
         async with self._pool.connection() as connection, connection.transaction():
-            await _work_for(connection, org_id)
+            await see_as(connection, org_id)
             cursor = await connection.execute(SQL["replace_secrets"], parameters)
             return cursor.rowcount == 1
 
@@ -122,7 +123,3 @@ class SecretsStore:
 
 def _record(org_id: str, connection_id: str) -> str:
     return f"shop_secrets/{org_id}/{connection_id}"
-
-
-async def _work_for(connection: AsyncConnection[Any], org_id: str) -> None:
-    await connection.execute("select set_config('syncstore.org', %s, true)", (org_id,))

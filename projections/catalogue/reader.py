@@ -26,6 +26,8 @@ from projections.catalogue.words import beginnings, likely_slips, slips
 from projections.reading import Answer, InvalidCursor, Page, cursor_of, marks_of, page_of, read
 
 _sql: Final = load(Path(__file__).with_name("catalogue.sql"))
+_PAGE: Final = _sql["page"].format(filters=_sql["filters"])
+_SEARCH_PAGE: Final = _sql["search_page"].format(filters=_sql["filters"])
 
 
 class CatalogueEntry(CatalogueRow, kw_only=True):
@@ -59,7 +61,9 @@ class _Order(Struct, frozen=True):
 
     def over(self, statement: str) -> str:
         beyond, direction = ("<", "desc") if self.descending else (">", "asc")
-        return statement.format(key=self.key, type=self.type, beyond=beyond, direction=direction)
+        return statement.format(
+            key=self.key, type=self.type, beyond=beyond, direction=direction, filters=_sql["filters"]
+        )
 
 
 _ORDERS: Final = {
@@ -123,10 +127,10 @@ async def list_products(
         "limit": limit + 1,
     }
     if sort is Sort.RELEVANCE:
-        statement = _sql["search_page"]
+        statement = _SEARCH_PAGE
         values |= {"wanted": search, **_queries(search), "before_rank": mark}
     elif sort is Sort.NEWEST and not search:
-        statement = _sql["page"]
+        statement = _PAGE
     else:
         statement = _ORDERS[sort].over(_sql["sorted_page"])
         values |= {"wanted": search or None, **_queries(search), "mark": mark}

@@ -13,7 +13,7 @@ from domain.values import category_of
 from infrastructure.postgres import statements
 from infrastructure.postgres.pool import Pool
 from projections.history.projector import HISTORY
-from projections.reading import Freshness, freshness_now, wait_until
+from projections.reading import Freshness, first_rows, freshness_now, wait_until
 from services.api.problems import Problem
 
 SQL: Final = statements.load(Path(__file__).with_name("freshness.sql"))
@@ -69,11 +69,7 @@ async def reach(pool: Pool, org_id: str, wanted: Awaited) -> None:
 
 
 async def _stream_at(pool: Pool, org_id: str, position: int) -> str | None:
-    async with pool.connection() as connection:
-        async with connection.pipeline():  # one transaction until its end
-            await connection.execute(SQL["see_as"], {"org_id": org_id})
-            cursor = await connection.execute(SQL["stream_at"], {"org_id": org_id, "position": position})
-        row = await cursor.fetchone()
+    (row,) = await first_rows(pool, org_id, (SQL["stream_at"], {"org_id": org_id, "position": position}))
     return None if row is None else str(row[0])
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, Literal
 
 import structlog
 import uvicorn
@@ -29,21 +29,7 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
 
     The event loop is the caller's choice; uvloop serves a third more. Raises PortTaken.
     """
-    config = uvicorn.Config(
-        create_api(app),
-        host=host,
-        port=port,
-        loop="none",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_keep_alive=75,
-    )
+    config = config_of(create_api(app), host, port)
     # What has been imported and built stays: looking it over again in each full collection stops everything for 60 ms.
     gc.collect()
     gc.freeze()
@@ -60,6 +46,25 @@ async def serve(app: App, host: str, port: int, stop: asyncio.Event) -> None:
     finally:
         stopping.cancel()
     log.info("api_stopped")
+
+
+def config_of(application: Any, host: str, port: int, *, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
+    """How an ASGI application is served here."""
+    return uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan=lifespan,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=75,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -18,6 +18,7 @@ from domain.listing.decider import NoSuchListing
 from domain.listing.status import Status
 from domain.product.decider import NoSuchProduct
 from infrastructure.answers.answers import Kept
+from infrastructure.postgres.sight import see_as
 from infrastructure.security.api_keys import Scope
 from infrastructure.shops import push_queue
 from infrastructure.shops.push_queue import Urgency, Wanted
@@ -25,7 +26,7 @@ from projections.listing_status.projector import ListingRow
 from projections.listing_status.reader import list_listings, read_listing, summarise
 from services.api.catalogue import READ, Words
 from services.api.commands import REPLAYED
-from services.api.freshness import SQL, Awaited, headers_of, reach
+from services.api.freshness import Awaited, headers_of, reach
 from services.api.listing_models import SyncStatus, shop_status
 from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Fault, Problem
@@ -77,7 +78,7 @@ async def get_sync_status(call: Call, query: StatusQuery) -> Answer:
 
 async def _queue(call: Call, connection_id: str | None) -> tuple[int, datetime | None]:
     async with call.app.pool.connection() as connection, connection.transaction():
-        await connection.execute(SQL["see_as"], {"org_id": call.org_id})
+        await see_as(connection, call.org_id)
         return await push_queue.depth(connection, connection_id)
 
 
@@ -223,7 +224,7 @@ async def _trigger(call: Call, body: Trigger) -> SyncAccepted:
             for row in page
         ]
         async with call.app.pool.connection() as connection, connection.transaction():
-            await connection.execute(SQL["see_as"], {"org_id": call.org_id})
+            await see_as(connection, call.org_id)
             await push_queue.enqueue(connection, wanted)
         told += len(wanted)
     if not body.release_holds:

@@ -16,6 +16,7 @@ import uvicorn
 import uvloop
 
 from infrastructure.local_stack.ports import LOOPBACK, choose_free
+from services.api.server import config_of
 
 Message = MutableMapping[str, Any]
 
@@ -61,19 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
-    config = uvicorn.Config(
-        answer,
-        host=LOOPBACK,
-        port=port,
-        loop="none",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-    )  # as services.api.server has it
-    uvloop.run(uvicorn.Server(config).serve())
+    uvloop.run(uvicorn.Server(config_of(answer, LOOPBACK, port, lifespan="off")).serve())
 
 
 if __name__ == "__main__":

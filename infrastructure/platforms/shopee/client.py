@@ -21,7 +21,6 @@ from infrastructure.platforms.connector import (
     ExternalListing,
     ListingDraft,
     ListingPage,
-    ListingStatus,
     PlatformCallFailed,
     PlatformError,
     PriceChange,
@@ -123,12 +122,7 @@ class ShopeeConnector:
                 break
         # The search matches parts of a SKU as well.
         listings = await self.read_listings(tuple(map(str, candidates)))
-        return tuple(
-            listing.external_id
-            for listing in listings
-            if listing.status is not ListingStatus.DELETED
-            and sku.casefold() in {code.casefold() for code in (listing.sku, *(v.sku for v in listing.variants))}
-        )
+        return tuple(listing.external_id for listing in listings if listing.carries(sku))
 
     async def create(self, draft: ListingDraft, idempotency_key: str) -> Created:  # noqa: ARG002  # Shopee has no such key
         code = draft.sku if draft.variants[0].options else draft.variants[0].sku
