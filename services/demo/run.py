@@ -38,7 +38,7 @@ from services.demo.story import CONNECTION, Story, TookTooLong
 from services.servers import environment_of
 from services.simulators.shopee.config import SimulatorConfig
 from services.supervisor import Part, Supervisor
-from services.together import free_ports, parts, prepare
+from services.together import NICENESS, free_ports, parts, prepare
 from services.usecases.connections import Connections
 from services.usecases.import_stock import ImportPlan
 
@@ -120,6 +120,7 @@ def supervisor_of(settings: Settings, links: Links, log: TextIO) -> Supervisor:
             "--snapshot",
             str(settings.folder / "shopee.json"),
         ),
+        niceness=NICENESS["push"],
     )
 
     def write(part: str, line: str) -> None:
