@@ -21,7 +21,7 @@ async def accept(
         SQL["accept"],
         {"org_id": org_id, "connection_id": connection_id, "dedupe_key": dedupe_key, "body": body},
     )
-    return cursor.rowcount == 1
+    return await cursor.fetchone() is not None  # asked for, not counted: the caller may have a pipeline
 
 
 async def waiting(

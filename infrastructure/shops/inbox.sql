@@ -2,7 +2,8 @@
 -- Keep a notification before it is acknowledged; the same one twice is kept once.
 insert into shop_inbox (org_id, connection_id, dedupe_key, body)
 values (%(org_id)s, %(connection_id)s, %(dedupe_key)s, %(body)s)
-on conflict (org_id, connection_id, dedupe_key) do nothing;
+on conflict (org_id, connection_id, dedupe_key) do nothing
+returning id;
 
 -- name: waiting
 -- Notifications not yet acted on, oldest first.

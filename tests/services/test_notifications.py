@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from domain.values import Platform
 from infrastructure.platforms.shopee.signing import sign_push
-from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.pool import APP, Pool, open_pool
 from infrastructure.security.sealing import Sealer
 from infrastructure.shops import inbox, lanes
 from infrastructure.shops.secrets import SecretsStore, ShopSecrets
 from services.notifications import NotGenuine, Notifications, NotReadable, ShopUnknown
+from tests.support.round_trips import round_trips
 
 ORG, SHOP = "toko-batik", "14701711"
 PUBLIC = "https://sync.toko.example"
@@ -85,6 +89,29 @@ async def test_another_key_address_or_spelling_of_the_body_does_not_fit(
     with pytest.raises(NotGenuine):
         await notifications.accept(Platform.SHOPEE, BODY, signature)
     assert await kept(worker_pool) == []
+
+
+async def test_new_keys_fit_at_once_and_old_ones_no_longer_when_new_ones_have_been_used(
+    notifications: Notifications, worker_pool: Pool
+) -> None:
+    first, second, third = (BODY.replace(b"m-1", b"m-%d" % number) for number in range(3))
+    await notifications.accept(Platform.SHOPEE, first, signed(first, key=PUSH_KEY))
+    await notifications.secrets.write(ORG, "SHP", secrets("renewed"))
+    await notifications.accept(Platform.SHOPEE, second, signed(second, key="renewed"))
+    with pytest.raises(NotGenuine):
+        await notifications.accept(Platform.SHOPEE, third, signed(third, key=PUSH_KEY))
+    assert await kept(worker_pool) == [first, second]
+
+
+async def test_one_of_a_known_shop_is_kept_in_one_round_trip(
+    database_url: str, notifications: Notifications, tmp_path: Path
+) -> None:
+    bodies = [BODY.replace(b"m-1", b"m-%d" % number) for number in range(10)]
+    async with open_pool(database_url, role=APP, name="tests", max_size=1) as pool:
+        lonely = replace(notifications, pool=pool)
+        for body in bodies[1:]:  # statements are prepared, the shop is known
+            await lonely.accept(Platform.SHOPEE, body, signed(body))
+        assert await round_trips(pool, tmp_path, lonely.accept(Platform.SHOPEE, bodies[0], signed(bodies[0]))) == 1
 
 
 async def test_a_shop_that_nobody_connected_is_unknown(notifications: Notifications) -> None:
