@@ -30,7 +30,8 @@ order by topic, partition
 for update
 
 -- name: advance
--- Compare and set: rows that are not where the caller believes stay as they are.
+-- Compare and set: rows that are not where the caller believes stay as they are. A batch that a power cut undoes is
+-- undone as a whole, offsets and effect, and read again, so its transaction does not wait for the disk.
 update consumer_offsets o
 set next_offset = s.next_offset,
     position = greatest(o.position, s.position),
@@ -40,7 +41,8 @@ set next_offset = s.next_offset,
 from unnest(
     %(topics)s::text[], %(partitions)s::integer[], %(expected)s::bigint[],
     %(next)s::bigint[], %(positions)s::bigint[], %(highwaters)s::bigint[]
-) as s (topic, partition, expected, next_offset, position, highwater)
+) as s (topic, partition, expected, next_offset, position, highwater),
+    (select set_config('synchronous_commit', 'off', true)) relaxed
 where o.consumer = %(consumer)s
     and o.topic = s.topic
     and o.partition = s.partition
@@ -57,10 +59,17 @@ where consumer = %(consumer)s and topic = %(topic)s and partition = %(partition)
 update consumer_offsets set next_offset = 0, moved_at = clock_timestamp() where topic = any (%(topics)s::text[])
 
 -- name: measure
--- Note where partitions end in Kafka, for the lag that readers show.
+-- Note where partitions end in Kafka, for the lag that readers show. One that a batch is moving is left to the batch,
+-- which notes the same and may hold the row for as long as it works.
 update consumer_offsets o
 set highwater = s.highwater, measured_at = clock_timestamp()
-from unnest(%(topics)s::text[], %(partitions)s::integer[], %(highwaters)s::bigint[]) as s (topic, partition, highwater)
+from (
+    select f.topic, f.partition, s.highwater
+    from unnest(%(topics)s::text[], %(partitions)s::integer[], %(highwaters)s::bigint[]) as s (topic, partition, highwater)
+    join consumer_offsets f using (topic, partition)
+    where f.consumer = %(consumer)s
+    for no key update of f skip locked
+) s
 where o.consumer = %(consumer)s and o.topic = s.topic and o.partition = s.partition
 
 -- name: forget

@@ -38,14 +38,18 @@ select min(due_at) from push_queue
 where org_id = %(org_id)s and connection_id = %(connection_id)s and listing_id <> all (%(under_way)s::text[]);
 
 -- name: done
--- Remove what was pushed, unless there has been a new reason meanwhile.
-delete from push_queue where listing_id = %(listing_id)s and revision = %(revision)s;
+-- Remove what was pushed, unless there has been a new reason meanwhile. A row that a power cut brings back finds nothing
+-- left to push, so nobody waits for the disk.
+delete from push_queue
+using (select set_config('synchronous_commit', 'off', true)) relaxed
+where listing_id = %(listing_id)s and revision = %(revision)s;
 
 -- name: postpone
 -- Try again later; a new reason in between has already made the row due.
 update push_queue
 set due_at = %(due_at)s, attempts = %(attempts)s, look_first = %(look_first)s,
     deferred_since = case when %(deferred)s then coalesce(deferred_since, now()) end
+from (select set_config('synchronous_commit', 'off', true)) relaxed
 where listing_id = %(listing_id)s and revision = %(revision)s;
 
 -- name: depth

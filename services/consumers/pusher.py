@@ -104,8 +104,7 @@ class Pusher:
 
     async def _end(self, org_id: str, item: push_queue.Due, sent: Sent, *, look_first: bool) -> Turn:
         now = sent.now
-        await self._record(org_id, item, sent)
-        _, listing = await self._listings.get(org_id, item.listing_id)
+        listing = await self._record(org_id, item, sent)
         attempts = sent.attempts if sent.counts_as_attempt else item.attempts if sent.retry_at else 0
         again = sent.retry_at or _next_look(listing, now)
         if again is not None and again <= now and not sent.has_news:
@@ -178,9 +177,10 @@ class Pusher:
                 if row.field == "images" or values.get(row.field) == row.value:
                     sent.prove(row)
 
-    async def _record(self, org_id: str, item: push_queue.Due, sent: Sent) -> None:
+    async def _record(self, org_id: str, item: push_queue.Due, sent: Sent) -> Listing:
+        """The listing as it is then."""
         if not sent.has_news:
-            return
+            return (await self._listings.get(org_id, item.listing_id))[1]
         command = RecordPush(
             answered_at=self._clock.now(),
             confirmed=tuple(sent.confirmed),
@@ -188,11 +188,13 @@ class Pusher:
             held=tuple(sent.held),
             skipped=sent.superseded,
         )
-        await self._handle(org_id, item, command)
+        return await self._handle(org_id, item, command)
 
-    async def _handle(self, org_id: str, item: push_queue.Due, command: ListingCommand) -> None:
+    async def _handle(self, org_id: str, item: push_queue.Due, command: ListingCommand) -> Listing:
         context = self._context(org_id, item.correlation_id, item.causation_id)
-        await self._listings.handle(context, item.listing_id, command)
+        listing = (await self._listings.handle(context, item.listing_id, command)).state
+        assert isinstance(listing, Listing), "only an opened listing can be commanded"
+        return listing
 
     def _context(self, org_id: str, correlation_id: UUID, causation_id: UUID) -> CommandContext:
         return CommandContext(

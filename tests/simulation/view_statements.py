@@ -188,8 +188,9 @@ def _create_table(tx: Transaction, text: str, p: Values) -> Result:
 
 @STATEMENTS.begins("alter table projections.", "alter table")
 def _alter_table(tx: Transaction, text: str, p: Values) -> Result:
+    table = _there(tx, _table_in(text, "alter table "))
     if "add primary key" in text:
-        tx.put("view_tables", _table_in(text, "alter table "), "indexed")
+        tx.put("view_tables", table, "indexed")
     return Result()
 
 

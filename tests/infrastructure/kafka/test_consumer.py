@@ -242,6 +242,18 @@ async def opened(pool: Pool, consumer: str, offset: int) -> None:
         await offsets.open_partitions(connection, consumer, {Partition("t", 0): offset})
 
 
+async def test_measuring_does_not_wait_for_a_batch_that_holds_a_partition(stage: Stage, journal: Journal) -> None:
+    name, held, free = journal.name, Partition("t", 0), Partition("t", 1)
+    async with stage.worker.connection() as batch, stage.worker.connection() as meter:
+        await offsets.open_partitions(batch, name, {held: 0, free: 0})
+        async with batch.transaction():
+            await offsets.lock_offsets(batch, name, [held.partition])
+            async with asyncio.timeout(10):
+                await offsets.measure(meter, name, {held: 7, free: 9})
+    measured = "select partition, highwater from consumer_offsets where consumer = %s order by partition"
+    assert await stage.rows(measured, name) == [(0, 0), (1, 9)]
+
+
 async def test_a_member_that_lost_its_partition_changes_nothing(stage: Stage, journal: Journal) -> None:
     await opened(stage.worker, journal.name, 0)
     (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
