@@ -16,8 +16,8 @@ from services.supervisor import Part, Supervisor
 
 WORKERS = ("relay", "project", "react", "push")
 
-NICENESS = {"relay": 5, "project": 10, "react": 10, "push": 10}
-"""On a machine with few processors commands are answered first, then published; what follows from them catches up."""
+NICENESS = dict.fromkeys(WORKERS, 10)
+"""On a machine with few processors people are answered first; what follows from their commands catches up."""
 
 
 def parts(metrics_ports: Mapping[str, int]) -> Sequence[Part]:

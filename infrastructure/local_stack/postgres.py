@@ -19,6 +19,9 @@ from infrastructure.local_stack.unprivileged import account_for, make_reachable
 
 USER = DATABASE = "syncstore"
 STOP_SECONDS = 30.0
+WAL_SEGMENT_MEGABYTES = 1
+"""Every commit waits while a new segment is written full of zeros: 2 ms, against 20 to 60 for the usual 16 MB. Old ones
+are used again, up to `min_wal_size`."""
 
 SETTINGS = """\
 # Written at every start; put changes of your own into postgresql.auto.conf with ALTER SYSTEM.
@@ -28,6 +31,7 @@ unix_socket_directories = ''
 max_connections = 200
 shared_buffers = '256MB'
 wal_level = logical
+min_wal_size = '512MB'
 max_wal_size = '2GB'
 synchronous_commit = on
 fsync = {durable}
@@ -81,7 +85,7 @@ class PostgresServer:
         if account is not None:
             os.chown(self._password_file, account.uid, account.gid)
         command = [programs / "initdb", "--pgdata", fresh, "--username", USER, "--pwfile", self._password_file]
-        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", f"--wal-segsize={WAL_SEGMENT_MEGABYTES}"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += [] if self._durable else ["--no-sync"]
         made = run([*map(str, command), *options], account=account, working_directory=self.folder, locale="C")
