@@ -6,6 +6,7 @@ Writes reports/proof.md; the exit code is 0 when nothing was found to be wrong.
 from __future__ import annotations
 
 import argparse
+import logging
 import secrets
 import shutil
 import sys
@@ -72,6 +73,7 @@ def main() -> None:
     given = parser.parse_args()
     chosen(given.faults)
     given.seed = secrets.randbelow(2**31) if given.seed is None else given.seed
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that connections break is what the faults are for
     say(f"seed         {given.seed}")
     proof = uvloop.run(_prove(given))
     REPORT.parent.mkdir(exist_ok=True)

@@ -194,7 +194,12 @@ def test_a_new_cluster_has_the_settings_the_product_counts_on(stack_folder: Path
         row = connection.execute(
             "select current_user, datlocprovider, datlocale from pg_database where datname = current_database()"
         ).fetchone()
+        stock = connection.execute(
+            "select sum(size) from pg_ls_waldir() where name > pg_walfile_name(pg_current_wal_lsn())"
+        ).fetchone()
     assert row == ("syncstore", "b", "C.UTF-8")
+    assert stock is not None
+    assert stock[0] > 400 * 2**20  # of log, so that no commit has to wait for more of it
     assert (stack_folder / "postgres" / "password").stat().st_mode & 0o777 == 0o600
 
 
