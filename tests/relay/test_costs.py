@@ -41,11 +41,12 @@ async def test_an_event_is_written_once_and_leaves_one_dead_row(ground: Ground) 
         return (await counts(ground))["outbox"][3] == EVENTS
 
     await until(told)  # sessions tell what they have done when they end
-    assert await counts(ground) == {
-        "events": (EVENTS, 0, 0, 0),
-        "streams": (CALLERS, EVENTS - CALLERS, 0, 0),
-        "outbox": (EVENTS, 0, 0, EVENTS),
-    }
+    found = await counts(ground)
+    assert (found["events"], found["outbox"]) == ((EVENTS, 0, 0, 0), (EVENTS, 0, 0, EVENTS))
+    inserted, updated, not_in_place, deleted = found["streams"]
+    assert (inserted, updated, deleted) == (CALLERS, EVENTS - CALLERS, 0)
+    # A page whose old versions somebody may still see, such as a vacuum, is full at once and its rows have to move.
+    assert not_in_place <= EVENTS / 20
     assert bytes_each < 2_000  # of which some 330 are the event; about 900 where pages need not be logged whole
 
 
