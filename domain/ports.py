@@ -56,8 +56,12 @@ class EventStore(Protocol):
         """Events of a stream with version > `after`, in order; empty when there are none."""
         ...
 
-    async def read_streams(self, org_id: str, streams: Sequence[str]) -> Mapping[str, Sequence[RecordedEvent]]:
-        """Several whole streams in one round trip; a stream without events is absent from the answer."""
+    async def read_streams(
+        self, org_id: str, streams: Sequence[str], *, after: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sequence[RecordedEvent]]:
+        """Several streams in one round trip, each from behind the version in `after` on, or whole; one without such
+        events is absent from the answer.
+        """
         ...
 
     async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:

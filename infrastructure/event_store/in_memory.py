@@ -57,9 +57,12 @@ class InMemoryEventStore:
         events = self._of(org_id).streams.get(stream, [])
         return [event for event in events if event.version > after and _is_within(event, as_of or AsOf())]
 
-    async def read_streams(self, org_id: str, streams: Sequence[str]) -> Mapping[str, Sequence[RecordedEvent]]:
+    async def read_streams(
+        self, org_id: str, streams: Sequence[str], *, after: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sequence[RecordedEvent]]:
         known = self._of(org_id).streams
-        return {stream: list(known[stream]) for stream in streams if stream in known}
+        found = {stream: list(known.get(stream, ())[(after or {}).get(stream, 0) :]) for stream in streams}
+        return {stream: events for stream, events in found.items() if events}
 
     async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         ids = (stream for stream in sorted(self._of(org_id).streams) if stream.startswith(f"{category}-"))

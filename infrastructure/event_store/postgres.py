@@ -69,8 +69,12 @@ class PostgresEventStore:
             },
         )
 
-    async def read_streams(self, org_id: str, streams: Sequence[str]) -> Mapping[str, Sequence[RecordedEvent]]:
-        events = await self._read(org_id, READ["read_streams"], {"org_id": org_id, "streams": list(streams)})
+    async def read_streams(
+        self, org_id: str, streams: Sequence[str], *, after: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sequence[RecordedEvent]]:
+        versions = {stream: (after or {}).get(stream, 0) for stream in streams}
+        asked = {"org_id": org_id, "streams": list(versions), "after": list(versions.values())}
+        events = await self._read(org_id, READ["read_streams"], asked)
         return {stream: list(found) for stream, found in groupby(events, key=attrgetter("stream_id"))}
 
     async def streams_of(self, org_id: str, category: str, *, after: str = "", limit: int = 1000) -> Sequence[str]:

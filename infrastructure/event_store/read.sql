@@ -11,12 +11,12 @@ where org_id = %(org_id)s and stream_id = %(stream)s and version > %(after)s
 order by version;
 
 -- name: read_streams
--- Several whole streams, each in order.
-select position, org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, recorded_at,
-    actor, correlation_id, causation_id, batch_id
-from events
-where org_id = %(org_id)s and stream_id = any (%(streams)s)
-order by stream_id, version;
+-- Several streams, each in order and from behind a version on.
+select e.position, e.org_id, e.stream_id, e.version, e.partition_key, e.event_id, e.type, e.schema, e.data,
+    e.occurred_at, e.recorded_at, e.actor, e.correlation_id, e.causation_id, e.batch_id
+from unnest(%(streams)s::text[], %(after)s::integer[]) as s (stream_id, after)
+join events e on e.org_id = %(org_id)s and e.stream_id = s.stream_id and e.version > s.after
+order by e.stream_id, e.version;
 
 -- name: streams_of
 -- The streams of a category after one of them, in order of their ids.

@@ -1,24 +1,31 @@
-"""What desired values are made of, read at one moment, and whether it has moved since."""
+"""What desired values are made of, read at one moment, and whether it has moved since.
+
+States are remembered and only what came since is read: a moment must stay short however long a product's history is, or
+something always moves meanwhile.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from msgspec import Struct
 
-from domain.connection.events import ConnectionEvent
-from domain.connection.state import Connection
+from domain.connection.state import Connection, ConnectionState
+from domain.decider import Decider
+from domain.messages import RecordedEvent
 from domain.ports import EventStore
-from domain.product.events import ProductEvent
-from domain.product.state import Product
-from domain.values import identity_of, stream_id
+from domain.product.state import Product, ProductState
+from domain.values import category_of, identity_of, stream_id
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import stock_levels
 from services.usecases.aggregates import CONNECTION, PRODUCT
 from services.usecases.repository import from_store
 
 CONNECTIONS_AT_ONCE: Final = 1000
+REMEMBERED: Final = 20_000
+"""Products and connections."""
 
 Level = tuple[str, str, int]
 """SKU, warehouse, pieces."""
@@ -32,12 +39,19 @@ class Sources(Struct, frozen=True):
     """Of the streams of products and connections."""
 
 
+class _Known(Struct, frozen=True):
+    version: int
+    state: ProductState | ConnectionState | None
+
+
 class SourceReader:
     """Each read sees what is committed, whatever transaction the caller is in."""
 
     def __init__(self, store: EventStore, pool: Pool) -> None:
         self._store = store
         self._pool = pool
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        """The longest known goes first where there are too many."""
 
     async def connections_of(self, org_id: str) -> list[str]:
         """The ids of an organisation's connections."""
@@ -52,24 +66,25 @@ class SourceReader:
 
     async def read(self, org_id: str, products: Collection[str], connections: Collection[str]) -> Sources:
         asked = [stream_id("connection", one) for one in connections] + [stream_id("product", one) for one in products]
-        histories = await self._store.read_streams(org_id, asked)
-        states: list[Any] = []
-        for stream, history in histories.items():
-            if stream.startswith("connection-"):
-                states.append(CONNECTION.decider.fold(cast("list[ConnectionEvent]", from_store(history))))
-            else:
-                states.append(PRODUCT.decider.fold(cast("list[ProductEvent]", from_store(history))))
+        known = {stream: self._known.get((org_id, stream)) or _Known(0, None) for stream in asked}
+        versions = {stream: one.version for stream, one in known.items()}
+        for stream, news in (await self._store.read_streams(org_id, asked, after=versions)).items():
+            state = _fold(stream, news, known[stream].state)
+            known[stream] = self._known[org_id, stream] = _Known(news[-1].version, state)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        states = [one.state for one in known.values()]
         return Sources(
             products={state.product_id: state for state in states if isinstance(state, Product)},
             levels=await self._levels(org_id, products),
             connections=[state for state in states if isinstance(state, Connection)],
-            versions={stream: history[-1].version for stream, history in histories.items()},
+            versions={stream: one.version for stream, one in known.items() if one.version},
         )
 
     async def moved(self, org_id: str, sources: Sources) -> set[str]:
         """The products of which something is not any more as it was read."""
         now = await self._store.versions_of(org_id, list(sources.versions))
-        streams = {stream for stream, version in sources.versions.items() if now.get(stream) != version}
+        streams = {stream for stream, version in sources.versions.items() if now.get(stream, 0) > version}
         if any(stream.startswith("connection-") for stream in streams):
             return set(sources.products)
         levels = await self._levels(org_id, sources.products)
@@ -83,3 +98,12 @@ class SourceReader:
     async def _levels(self, org_id: str, products: Collection[str]) -> dict[str, list[Level]]:
         async with self._pool.connection() as connection:
             return await stock_levels.of_products(connection, org_id, list(products))
+
+
+def _fold(
+    stream: str, news: Sequence[RecordedEvent], state: ProductState | ConnectionState | None
+) -> ProductState | ConnectionState:
+    events: list[Any] = from_store(news)
+    decider: Decider[Any, Any, Any] = CONNECTION.decider if category_of(stream) == "connection" else PRODUCT.decider
+    folded: ProductState | ConnectionState = decider.fold(events, decider.initial if state is None else state)
+    return folded

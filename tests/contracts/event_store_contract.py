@@ -329,8 +329,19 @@ class EventStoreContract:
             "product-1": [1, 2],
             "stock-1": [1, 2],
         }
+        assert await store.read_streams(ORG, ["stock-1", "stock-1"]) == {"stock-1": found["stock-1"]}
         assert await store.read_streams(OTHER, ["stock-1"]) == {}
         assert await store.read_streams(ORG, []) == {}
+
+    async def test_of_several_streams_only_what_is_not_known_is_read(self, store: EventStore) -> None:
+        for stream in ("product-1", "stock-1", "listing-1"):
+            await store.append(ORG, append(stream, events=3))
+        known = {"product-1": 2, "listing-1": 3, "product-none": 7, "stock-2": 1}
+        found = await store.read_streams(ORG, ["product-1", "stock-1", "listing-1", "product-none"], after=known)
+        assert {stream: [each.version for each in events] for stream, events in found.items()} == {
+            "product-1": [3],
+            "stock-1": [1, 2, 3],
+        }
 
     async def test_streams_of_a_category_come_in_pages(self, store: EventStore) -> None:
         names = [f"product-{number}" for number in "13579"]

@@ -69,9 +69,11 @@ class CountingEventStore(InMemoryEventStore):
         self.reads += 1
         return await super().read_stream(org_id, stream, after=after, as_of=as_of)
 
-    async def read_streams(self, org_id: str, streams: Sequence[str]) -> Mapping[str, Sequence[RecordedEvent]]:
+    async def read_streams(
+        self, org_id: str, streams: Sequence[str], *, after: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sequence[RecordedEvent]]:
         self.reads += 1
-        return await super().read_streams(org_id, streams)
+        return await super().read_streams(org_id, streams, after=after)
 
     def types(self) -> list[str]:
         """Wire names of all events in the order stored."""
