@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 STOP_SECONDS: Final = 15.0
@@ -22,6 +23,7 @@ STOP_SECONDS: Final = 15.0
 CALM_SECONDS: Final = 30.0
 """A part that has run this long starts its restart delays anew."""
 LONGEST_DELAY: Final = 10.0
+AUTOGROUP_TRIES: Final = 50
 
 SYNCSTORE: Final = (sys.executable, "-m", "services.cli.main")
 
@@ -85,6 +87,7 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the parts in order
             )
             self._running[part.name] = process
+            await _pass_niceness_on(process.pid)
             await self._show(part.name, process)
             code = await process.wait()
             del self._running[part.name]
@@ -121,3 +124,25 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+async def _pass_niceness_on(pid: int) -> None:
+    """From a part to its session: Linux shares processors between sessions first, each part has one of its own, and the
+    niceness of a process counts within its session alone.
+    """
+    for _ in range(AUTOGROUP_TRIES):
+        if _is_passed_on(pid):
+            return
+        await asyncio.sleep(0.1)
+
+
+def _is_passed_on(pid: int) -> bool:
+    """False when it should be tried again."""
+    try:
+        if niceness := os.getpriority(os.PRIO_PROCESS, pid):
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+    except BlockingIOError:  # the kernel takes ten of these a second, from the whole machine
+        return False
+    except OSError:  # no such thing here, or not allowed: the part works as it does, and takes its share
+        return True
+    return True

@@ -23,7 +23,7 @@ from infrastructure.postgres.reach import check_database
 from infrastructure.settings import Settings, read_settings
 from services.cli.single import only_one
 from services.servers import servers_for, with_servers
-from services.supervised import end_with_supervisor, pass_niceness_on
+from services.supervised import end_with_supervisor
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -95,7 +95,6 @@ def run_part(name: str, part: Part) -> None:
     configure_logs(level=settings.log_level, form=settings.log_format, part=name)
     if settings.supervised:
         end_with_supervisor()
-        pass_niceness_on()
     if settings.metrics_port:
         try:
             start_http_server(settings.metrics_port, addr="127.0.0.1")

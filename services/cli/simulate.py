@@ -11,7 +11,7 @@ from infrastructure.observability.logs import configure_logs
 from services.cli.process import configured, told
 from services.simulators.shopee.config import SimulatorConfig
 from services.simulators.shopee.server import serve
-from services.supervised import end_with_supervisor, pass_niceness_on
+from services.supervised import end_with_supervisor
 
 
 @click.group()
@@ -30,7 +30,6 @@ def shopee(port: int, callback_url: str | None, snapshot: Path | None, rate: int
     configure_logs(level=settings.log_level, form=settings.log_format, part="shopee")
     if settings.supervised:
         end_with_supervisor()
-        pass_niceness_on()
     config = SimulatorConfig(callback_url=callback_url, snapshot=snapshot, rate_per_second=rate)
     with told():
         asyncio.run(serve(config, port=port))

@@ -1,4 +1,4 @@
-"""What becomes of parts whose supervisor is killed: it cannot stop them, so they notice. And how they yield."""
+"""What becomes of parts whose supervisor is killed: it cannot stop them, so they notice."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from infrastructure.local_stack.process import identify, wait_gone
-from services.supervised import AUTOGROUP
-from services.supervisor import Part, Supervisor
 
 SUPERVISOR = """
 import asyncio, os, sys
@@ -42,12 +40,6 @@ print(os.getpid())
 while True: signal.pause()
 """
 
-NICE = """
-from services.supervised import AUTOGROUP, pass_niceness_on
-pass_niceness_on().join()
-print(AUTOGROUP.read_text().split()[-1])
-"""
-
 
 @pytest.mark.parametrize(("part", "farewells"), [(POLITE, "stopped cleanly\n" * 2), (DEAF, "")])
 async def test_parts_stop_as_by_a_signal_when_their_supervisor_is_killed(
@@ -69,21 +61,3 @@ async def test_parts_stop_as_by_a_signal_when_their_supervisor_is_killed(
     assert None not in parts
     assert [await asyncio.to_thread(wait_gone, one, 30) for one in parts if one is not None] == [True, True]
     assert told.read_text() == farewells
-
-
-@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system shares processors between processes, not sessions")
-@pytest.mark.parametrize("niceness", [0, 7])
-async def test_a_session_is_as_nice_as_its_part_whatever_sessions_change_at_the_same_time(niceness: int) -> None:
-    said: list[str] = []
-    parts = [Part(str(number), (NICE,), niceness=niceness) for number in range(4)]
-    stop = asyncio.Event()
-
-    def say(_: str, line: str) -> None:
-        if line.isdigit():
-            said.append(line)
-        if len(said) == len(parts):
-            stop.set()
-
-    async with asyncio.timeout(60):
-        await Supervisor(parts, os.environ, say, command=(sys.executable, "-c")).run(stop)
-    assert said[: len(parts)] == [str(niceness)] * len(parts)

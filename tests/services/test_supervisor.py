@@ -5,11 +5,26 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from services.supervisor import Part, Supervisor
 
 PYTHON = (sys.executable, "-u", "-c")
 WAITS = "import signal, sys; print('ready'); signal.sigwait({signal.SIGTERM}); print('clean stop')"
+
+
+AUTOGROUP = Path("/proc/self/autogroup")
+TELLS_ITS_SESSIONS_NICENESS = """
+import os, time
+from pathlib import Path
+def niceness():
+    return int(Path("/proc/self/autogroup").read_text().split()[-1])
+while niceness() != os.nice(0):
+    time.sleep(0.01)
+print(niceness())
+"""
 
 
 class Terminal:
@@ -59,3 +74,21 @@ async def test_a_part_sees_its_own_environment() -> None:
     await terminal.shows(lambda lines: ("only", "9101") in lines)
     stop.set()
     await asyncio.wait_for(running, 20)
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this system shares processors between processes, not sessions")
+@pytest.mark.parametrize("niceness", [0, 7])
+async def test_a_session_is_as_nice_as_its_part_whatever_sessions_change_at_the_same_time(niceness: int) -> None:
+    said: list[str] = []
+    parts = [Part(str(number), (TELLS_ITS_SESSIONS_NICENESS,), niceness=niceness) for number in range(4)]
+    stop = asyncio.Event()
+
+    def say(_: str, line: str) -> None:
+        if line.isdigit():
+            said.append(line)
+        if len(said) == len(parts):
+            stop.set()
+
+    async with asyncio.timeout(60):
+        await Supervisor(parts, os.environ, say, command=PYTHON).run(stop)
+    assert said[: len(parts)] == [str(niceness)] * len(parts)
