@@ -1,7 +1,8 @@
 """Product events -> the compacted topic that holds each product's latest state, for consumers that start late.
 
 The state is folded from the event store, so it may be newer than the event that caused it, never older than what was
-published before: one member holds a product's partition at a time.
+published before: one member holds a product's partition at a time. States are remembered, so that a product with a long
+history costs what is new in it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 
 import msgspec
+from msgspec import Struct
 from psycopg import AsyncConnection
 
 from domain.messages import RecordedEvent
 from domain.ports import EventStore
 from domain.product.events import ProductEvent
-from domain.product.state import Product
+from domain.product.state import Product, ProductState
 from domain.values import category_of
 from services.usecases.aggregates import PRODUCT
+from services.usecases.remembered import Remembered
 from services.usecases.repository import from_store
 
 PAGE: Final = 200
+REMEMBERED: Final = 20_000
+"""Products."""
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -35,6 +40,12 @@ class Producer(Protocol):
     ) -> object: ...
 
 
+class _Known(Struct, frozen=True):
+    last: RecordedEvent
+    """Of those in the state."""
+    state: ProductState
+
+
 class PublishProductState:
     """An effect of the consumer "product-state"."""
 
@@ -45,6 +56,7 @@ class PublishProductState:
         self._state_topic = state_topic
         self._store = store
         self._producer = producer
+        self._known: Remembered[tuple[str, str], _Known] = Remembered(REMEMBERED)
 
     async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:  # noqa: ARG002  # the offsets alone are stored
         moved: dict[str, dict[str, RecordedEvent]] = defaultdict(dict)
@@ -54,15 +66,23 @@ class PublishProductState:
         for org_id, streams in moved.items():
             names = list(streams)
             for start in range(0, len(names), PAGE):
-                page = names[start : start + PAGE]
-                histories = await self._store.read_streams(org_id, page)
-                await asyncio.gather(*(self._publish(histories[stream]) for stream in page if stream in histories))
+                now = await self._read(org_id, names[start : start + PAGE])
+                await asyncio.gather(*(self._publish(one.last, one.state) for one in now))
 
-    async def _publish(self, history: Sequence[RecordedEvent]) -> None:
-        product = PRODUCT.decider.fold(cast("list[ProductEvent]", from_store(history)))
+    async def _read(self, org_id: str, streams: Sequence[str]) -> list[_Known]:
+        """As the products are now, whether or not that was published before: the topic may have been made anew."""
+        known = {stream: one for stream in streams if (one := self._known.get((org_id, stream)))}
+        after = {stream: one.last.version for stream, one in known.items()}
+        for stream, news in (await self._store.read_streams(org_id, streams, after=after)).items():
+            before = known[stream].state if stream in known else PRODUCT.decider.initial
+            state = PRODUCT.decider.fold(cast("list[ProductEvent]", from_store(news)), before)
+            known[stream] = _Known(news[-1], state)
+            self._known.put((org_id, stream), known[stream])
+        return list(known.values())
+
+    async def _publish(self, last: RecordedEvent, product: ProductState) -> None:
         if not isinstance(product, Product):
             return
-        last = history[-1]
         headers = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),

@@ -6,7 +6,6 @@ something always moves meanwhile.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from domain.values import category_of, identity_of, stream_id
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import stock_levels
 from services.usecases.aggregates import CONNECTION, PRODUCT
+from services.usecases.remembered import Remembered
 from services.usecases.repository import from_store
 
 CONNECTIONS_AT_ONCE: Final = 1000
@@ -50,8 +50,7 @@ class SourceReader:
     def __init__(self, store: EventStore, pool: Pool) -> None:
         self._store = store
         self._pool = pool
-        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
-        """The longest known goes first where there are too many."""
+        self._known: Remembered[tuple[str, str], _Known] = Remembered(REMEMBERED)
 
     async def connections_of(self, org_id: str) -> list[str]:
         """The ids of an organisation's connections."""
@@ -70,9 +69,8 @@ class SourceReader:
         versions = {stream: one.version for stream, one in known.items()}
         for stream, news in (await self._store.read_streams(org_id, asked, after=versions)).items():
             state = _fold(stream, news, known[stream].state)
-            known[stream] = self._known[org_id, stream] = _Known(news[-1].version, state)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+            known[stream] = _Known(news[-1].version, state)
+            self._known.put((org_id, stream), known[stream])
         states = [one.state for one in known.values()]
         return Sources(
             products={state.product_id: state for state in states if isinstance(state, Product)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from domain.messages import (
 from domain.ports import EventStore, Identities
 from services.usecases.aggregates import Aggregate
 from services.usecases.outcome import Done, KeyReused, StaleVersion, TooBusy
+from services.usecases.remembered import Remembered
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -115,8 +115,7 @@ class Repository(Generic[C, S, E]):
         self._decider = aggregate.decider
         self._store = store
         self._identities = identities
-        self._cached = cached
-        self._cache: OrderedDict[tuple[str, str], Loaded[S]] = OrderedDict()
+        self._cache: Remembered[tuple[str, str], Loaded[S]] = Remembered(cached)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         """Each lives as long as a command holds or awaits it."""
 
@@ -288,17 +287,10 @@ class Repository(Generic[C, S, E]):
         return fresh
 
     def _remembered(self, org_id: str, stream: str) -> Loaded[S]:
-        known = self._cache.get((org_id, stream))
-        if known is None:
-            return Loaded(0, self._decider.initial, is_fresh=False)
-        self._cache.move_to_end((org_id, stream))
-        return known
+        return self._cache.get((org_id, stream)) or Loaded(0, self._decider.initial, is_fresh=False)
 
     def _remember(self, org_id: str, stream: str, loaded: Loaded[S]) -> None:
         known = self._cache.get((org_id, stream))
         if loaded.version == 0 or (known is not None and known.version > loaded.version):
             return
-        self._cache[org_id, stream] = Loaded(loaded.version, loaded.state, is_fresh=False)
-        self._cache.move_to_end((org_id, stream))
-        while len(self._cache) > self._cached:
-            self._cache.popitem(last=False)
+        self._cache.put((org_id, stream), Loaded(loaded.version, loaded.state, is_fresh=False))

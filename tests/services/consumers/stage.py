@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -69,6 +69,21 @@ class Ahead:
 
     def wait(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)
+
+
+class Weighing(PostgresEventStore):
+    """Counts the events that it hands out."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self.handed_out = 0
+
+    async def read_streams(
+        self, org_id: str, streams: Sequence[str], *, after: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sequence[RecordedEvent]]:
+        found = await super().read_streams(org_id, streams, after=after)
+        self.handed_out += sum(map(len, found.values()))
+        return found
 
 
 class Stage:

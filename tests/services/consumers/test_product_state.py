@@ -11,7 +11,7 @@ import pytest
 from domain.product.state import Product
 from infrastructure.kafka import topics
 from services.consumers.product_state import PublishProductState
-from tests.services.consumers.stage import ORG, Stage, sizes
+from tests.services.consumers.stage import ORG, Stage, Weighing, sizes
 
 
 class Message(NamedTuple):
@@ -98,3 +98,41 @@ async def test_a_broker_that_refuses_fails_the_batch(
     producer.refuses = True
     with pytest.raises(ConnectionError):
         await stage.hand(effect, await stage.stored())
+
+
+async def test_what_a_broker_refused_is_sent_when_it_takes_it(
+    stage: Stage, effect: PublishProductState, producer: Recorder
+) -> None:
+    await stage.create("p1", "A")
+    events = await stage.stored()
+    producer.refuses = True
+    with pytest.raises(ConnectionError):
+        await stage.hand(effect, events)
+    producer.refuses = False
+    await stage.hand(effect, events)
+    assert [message.headers["ce_sequence"] for message in producer.sent] == ["1"]
+
+
+async def test_a_topic_that_was_made_anew_is_sent_what_was_sent_before(
+    stage: Stage, effect: PublishProductState, producer: Recorder
+) -> None:
+    await stage.create("p1", "A")
+    await stage.change("p1", base_price=150_000)
+    events = await stage.stored()
+    await stage.hand(effect, events)
+    await stage.hand(effect, events)
+    first, second = producer.sent
+    assert first == second
+
+
+async def test_a_long_history_is_read_once(stage: Stage, producer: Recorder) -> None:
+    await stage.create("p1", "A")
+    for price in range(100_000, 100_050):
+        await stage.change("p1", base_price=price)
+    store = Weighing(stage.pool)
+    effect = PublishProductState((topics.PRODUCT,), topics.PRODUCT_STATE, store, producer)
+    await stage.hand(effect, await stage.stored())
+    whole = store.handed_out
+    await stage.change("p1", base_price=777_000)
+    await stage.hand(effect, await stage.stored())
+    assert (producer.sent[-1].product.base_price, whole, store.handed_out - whole) == (777_000, 51, 1)

@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from domain.messages import RecordedEvent
-from infrastructure.event_store.postgres import PostgresEventStore
-from infrastructure.postgres.pool import Pool
 from services.consumers.sources import SourceReader
-from tests.services.consumers.stage import ORG, Stage
-
-
-class Weighing(PostgresEventStore):
-    """Counts the events that it hands out."""
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__(pool)
-        self.handed_out = 0
-
-    async def read_streams(
-        self, org_id: str, streams: Sequence[str], *, after: Mapping[str, int] | None = None
-    ) -> Mapping[str, Sequence[RecordedEvent]]:
-        found = await super().read_streams(org_id, streams, after=after)
-        self.handed_out += sum(map(len, found.values()))
-        return found
+from tests.services.consumers.stage import ORG, Stage, Weighing
 
 
 async def test_a_long_history_is_read_once(stage: Stage) -> None:
