@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -25,7 +25,7 @@ from services.usecases.aggregates import PRODUCT
 from services.usecases.remembered import Remembered
 from services.usecases.repository import from_store
 
-PAGE: Final = 200
+PAGE: Final = 1_000
 REMEMBERED: Final = 20_000
 """Products."""
 
@@ -35,9 +35,11 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 class Producer(Protocol):
     """What is used of aiokafka's producer."""
 
-    async def send_and_wait(
+    async def send(
         self, topic: str, value: bytes, key: bytes, headers: Sequence[tuple[str, bytes]]
-    ) -> object: ...
+    ) -> Awaitable[object]:
+        """Answers when the record is queued, with what to wait for until it is acknowledged."""
+        ...
 
 
 class _Known(Struct, frozen=True):
@@ -63,11 +65,13 @@ class PublishProductState:
         for event in events:
             if category_of(event.stream_id) == "product":
                 moved[event.org_id][event.stream_id] = event
+        sent: list[Awaitable[object]] = []
         for org_id, streams in moved.items():
             names = list(streams)
             for start in range(0, len(names), PAGE):
                 now = await self._read(org_id, names[start : start + PAGE])
-                await asyncio.gather(*(self._publish(one.last, one.state) for one in now))
+                sent += [await self._publish(one.last, one.state) for one in now if isinstance(one.state, Product)]
+        await asyncio.gather(*sent)
 
     async def _read(self, org_id: str, streams: Sequence[str]) -> list[_Known]:
         """As the products are now, whether or not that was published before: the topic may have been made anew."""
@@ -80,9 +84,7 @@ class PublishProductState:
             self._known.put((org_id, stream), known[stream])
         return list(known.values())
 
-    async def _publish(self, last: RecordedEvent, product: ProductState) -> None:
-        if not isinstance(product, Product):
-            return
+    async def _publish(self, last: RecordedEvent, product: Product) -> Awaitable[object]:
         headers = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
@@ -96,4 +98,4 @@ class PublishProductState:
             ("ce_time", last.recorded_at.isoformat().encode()),
         ]
         key = last.partition_key.encode()
-        await self._producer.send_and_wait(self._state_topic, value=_encode(product), key=key, headers=headers)
+        return await self._producer.send(self._state_topic, value=_encode(product), key=key, headers=headers)

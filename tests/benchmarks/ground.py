@@ -46,9 +46,16 @@ select 'toko', 'product-' || id, v, id, gen_random_uuid(),
     end,
     now() + v * interval '1 minute', 'user:rina', gen_random_uuid()
 from generate_series(1, %(events)s) v,
-    (select n, md5(n::text)::uuid::text as id from generate_series(1, %(products)s) n) p
+    (select n, md5(n::text)::uuid::text as id from generate_series(%(first)s::integer, %(last)s::integer) n) p
 order by v, n
 """
+
+STREAMS = """
+insert into streams select 'toko', 'product-' || md5(n::text)::uuid, %(events)s
+from generate_series(%(first)s::integer, %(last)s::integer) n
+"""
+AT_ONCE = 100_000
+"""Products, so that not all their events have to be sorted together."""
 
 READ = """
 select position, org_id, stream_id, version, partition_key, event_id, type, schema,
@@ -73,14 +80,17 @@ async def ground() -> AsyncIterator[tuple[Source, Pool, KafkaSettings]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def load_products(url: str, products: int, *, events: int = 10) -> int:
+def load_products(url: str, products: int, *, events: int = 10, first: int = 1) -> int:
     """Fill the event store as if the products had been written; answers the number of events.
 
     Product n has the SKU SKU-n, and the MD5 sum of n as its id.
     """
+    stored = 0
     with psycopg.connect(url, autocommit=True) as connection:
-        stored = connection.execute(LOAD, {"products": products, "events": events}).rowcount
-        connection.execute("insert into streams select org_id, stream_id, max(version) from events group by 1, 2")
+        for start in range(first, first + products, AT_ONCE):
+            some = {"first": start, "last": min(start + AT_ONCE, first + products) - 1, "events": events}
+            stored += connection.execute(LOAD, some).rowcount
+            connection.execute(STREAMS, some)
         connection.execute("vacuum analyze events, streams")
     return stored
 

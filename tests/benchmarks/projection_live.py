@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import resource
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
 
+import uvloop
 from aiokafka import AIOKafkaProducer
 
 from domain.messages import RecordedEvent
 from infrastructure.kafka import cloudevents, topics
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.consumer import Consumer
+from infrastructure.kafka.offsets import Partition, load_offsets
 from infrastructure.kafka.records import event_of
 from infrastructure.kafka.replay import Replay
-from infrastructure.postgres.pool import Pool
+from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from projections.reading import freshness_now
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
-from projections.runner import Projections
+from projections.runner import LIVE, Projections
 from tests.benchmarks import part
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.ground import ground, load_products, recorded
@@ -28,42 +33,52 @@ from tests.benchmarks.progress import Progress
 from tests.support.installation import until
 
 ABOUT: Final = """
-Ten events a product are in Kafka when one live runner starts; the time runs from there, so that joining the consumer
-group counts, until its offsets, which it commits together with the rows of all views, are at the end. The control reads
-the same records from Kafka with the same client and makes events of them, and does nothing with them. Each round has a
-new stack, whose PostgreSQL does not wait for the disk.
+The views already hold products, ten events each, when new products come: ten events each again, one after the other of
+each, so that hardly two events of a batch share a row. All of them are in Kafka when one live runner starts, in a
+process X control reads the same records from Kafka with the same client and makes
+events of them, and does nothing with them. PostgreSQL does not wait for the disk here.
 """
 READING: Final = "reading the records alone"
-PATIENCE: Final = 300.0
+PATIENCE: Final = 600.0
 
 
 class Plan(NamedTuple):
+    there: int
+    """Products in the views before."""
     products: int
     rounds: int
 
 
-PLANS: Final = {Size.SMALL: Plan(300, 1), Size.FULL: Plan(5_000, 3)}
+PLANS: Final = {
+    Size.SMALL: (Plan(300, 300, 1),),
+    Size.FULL: (Plan(100_000, 10_000, 3),),
+    Size.LARGE: (Plan(100_000, 100_000, 1), Plan(1_000_000, 10_000, 3)),
+}
 
 
 async def measure(size: Size, progress: Progress) -> Part:
     """A backlog of events into all views."""
-    plan = PLANS[size]
     found = Part(name="live", title="Live projection", about=ABOUT)
-    comparison = Comparison(
-        title=f"{plan.products * 10:,} events, {len(VIEWS)} views", unit="events/s", control=READING
-    )
-    found.comparisons = [comparison]
-    progress.steps = plan.rounds
-    for number in range(plan.rounds):
-        progress.step(f"round {number + 1} of {plan.rounds}")
+    progress.steps = sum(plan.rounds + 1 for plan in PLANS[size])
+    for plan in PLANS[size]:
+        title = f"{plan.products * 10:,} events, {len(VIEWS)} views of {plan.there * 10:,} events before"
+        comparison = Comparison(title=title, unit="events/s", control=READING)
+        found.comparisons.append(comparison)
         async with ground() as (source, pool, kafka):
+            progress.step(f"{plan.there * 10:,} events into the views")
+            await asyncio.to_thread(load_products, source.url, plan.there)
             await build_missing(VIEWS, source, pool, kafka)
-            await asyncio.to_thread(load_products, source.url, plan.products)
-            facts = recorded(source.url)
-            await send(facts, kafka)
-            comparison.add(READING, len(facts) / await read(len(facts), kafka))
-            comparison.add(OURS, len(facts) / await project(len(facts), pool, kafka))
-            assert (await freshness_now(pool)).lag == 0
+            for number in range(plan.rounds):
+                progress.step(f"round {number + 1} of {plan.rounds}")
+                last = await last_position(pool)
+                first = plan.there + number * plan.products + 1
+                events = await asyncio.to_thread(load_products, source.url, plan.products, first=first)
+                await send(recorded(source.url, after=last), kafka)
+                comparison.add(READING, events / await read(events, pool, kafka))
+                took, peak = await project(source.url, events, pool, kafka)
+                comparison.add(OURS, events / took)
+                assert (await freshness_now(pool)).lag == 0
+            found.facts[f"peak megabytes of a runner, {title}"] = peak
     return found
 
 
@@ -75,40 +90,60 @@ async def send(facts: Sequence[RecordedEvent], kafka: KafkaSettings) -> None:
         await producer.flush()
 
 
-async def read(events: int, kafka: KafkaSettings) -> float:
-    """Seconds."""
+async def read(events: int, pool: Pool, kafka: KafkaSettings) -> float:
+    """Seconds for what the views do not have yet."""
     async with Replay(kafka, [topics.PRODUCT]) as replay:
         ends = await replay.ends()
+        starts = await stored_offsets(pool)
         began, count = time.perf_counter(), 0
-        async for batch in replay.records(dict.fromkeys(ends, 0), ends):
+        async for batch in replay.records({at: starts.get(at, 0) for at in ends}, ends):
             count += sum(isinstance(event_of(record), RecordedEvent) for record in batch)
         took = time.perf_counter() - began
     assert count == events
     return took
 
 
-async def project(events: int, pool: Pool, kafka: KafkaSettings) -> float:
-    """Seconds."""
+def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> tuple[float, int]:
+    """A live runner until so many records are applied; seconds, and its peak in megabytes. In a process of its own."""
 
-    async def done() -> bool:
-        return await applied(pool) >= events
+    async def running() -> float:
+        async with open_pool(url, role=WORKER, name="bench", max_size=8) as pool:
 
-    stop = asyncio.Event()
-    began = time.perf_counter()
-    running = asyncio.create_task(Consumer(Projections(VIEWS), pool, kafka).run(stop))
-    try:
-        await until(done, PATIENCE)
-        return time.perf_counter() - began
-    finally:
-        stop.set()
-        await running
+            async def done() -> bool:
+                return sum((await stored_offsets(pool)).values()) >= until_applied
+
+            stop = asyncio.Event()
+            began = time.perf_counter()
+            consuming = asyncio.create_task(Consumer(Projections(VIEWS), pool, kafka).run(stop))
+            try:
+                await until(done, PATIENCE)
+                return time.perf_counter() - began
+            finally:
+                stop.set()
+                await consuming
+
+    took = uvloop.run(running())
+    return took, round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-async def applied(pool: Pool) -> int:
+async def project(url: str, events: int, pool: Pool, kafka: KafkaSettings) -> tuple[float, int]:
+    """Seconds for so many events, and megabytes at most."""
+    before = sum((await stored_offsets(pool)).values())
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
+        running = asyncio.get_running_loop().run_in_executor(elsewhere, run_live, url, kafka, before + events)
+        return await running
+
+
+async def stored_offsets(pool: Pool) -> dict[Partition, int]:
     async with pool.connection() as connection:
-        cursor = await connection.execute("select coalesce(sum(next_offset), 0)::bigint from consumer_offsets")
-        row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+        return await load_offsets(connection, LIVE)
+
+
+async def last_position(pool: Pool) -> int:
+    async with pool.connection() as connection:
+        row = await (await connection.execute("select coalesce(max(position), 0) from events")).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import logging
 import secrets
 import shutil
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
@@ -20,7 +22,8 @@ from tests.proof.faults.fault import Fault
 from tests.proof.markdown import markdown
 from tests.proof.system import running
 
-REPORT = Path(__file__).parents[2] / "reports" / "proof.md"
+REPORT: Final = Path(__file__).parents[2] / "reports" / "proof.md"
+PROGRESS_SECONDS: Final = 20.0
 
 
 def chosen(text: str) -> list[Fault]:
@@ -36,13 +39,23 @@ def chosen(text: str) -> list[Fault]:
     return [known[name]() for name in names]
 
 
-def say(line: str) -> None:
-    """A line that begins with a carriage return is progress: it is written over by the next."""
-    if line.startswith("\r"):
+class Teller:
+    """Lines on standard output. One that begins with a carriage return is progress: on a terminal the next is written
+    over it, elsewhere it is told now and then."""
+
+    def __init__(self) -> None:
+        self._told_at = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        progress = line.startswith("\r")
         if sys.stdout.isatty():
-            print(f"{line}\x1b[K", end="", flush=True)
-        return
-    print(f"\r\x1b[K{line}" if sys.stdout.isatty() else line, flush=True)
+            print(f"{line}\x1b[K" if progress else f"\r\x1b[K{line}", end="" if progress else "\n", flush=True)
+        elif not progress or time.monotonic() - self._told_at > PROGRESS_SECONDS:
+            self._told_at = time.monotonic()
+            print(line.removeprefix("\r"), flush=True)
+
+
+say: Final = Teller()
 
 
 async def _prove(given: argparse.Namespace) -> Proof:

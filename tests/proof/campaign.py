@@ -97,7 +97,7 @@ async def prove(
         traffic.bulk = LAST_BULK
         await _until_there_are(system, events, say)
         await traffic.paused()
-        _, proof.events = await system.settled()
+        _, proof.events = await system.settled(lambda lag: say(f"\rrest         {lag:,} records to pass"))
     say("questions    every promise, every record, every row, every item at the shop")
     await _ask(system, traffic, proof, planted)
     proof.acknowledged, proof.counts = len(journal.acknowledged), dict(journal.counts)
@@ -159,19 +159,19 @@ async def _ask(system: System, traffic: Traffic, proof: Proof, planted: int) -> 
     proof.wrong += journal.broken
     async with await psycopg.AsyncConnection.connect(system.url, autocommit=True) as connection:
         proof.wrong += judge(await look_up(connection, journal.acknowledged))
+        proof.wrong += await _shop_against_catalogue(system, connection)
     report = proof.report = await verify(system.source, system.kafka)
     violations = report.violations
     if violations.pop(Kind.UNREADABLE, 0) != planted:
         proof.wrong.append(f"records that are none: {report.violations[Kind.UNREADABLE]}, planted {planted}")
     if violations:
         proof.wrong += [str(example) for check in report.checks for example in check.examples]
-    proof.wrong += await _shop_against_catalogue(system)
 
 
-async def _shop_against_catalogue(system: System) -> list[str]:
+async def _shop_against_catalogue(system: System, connection: psycopg.AsyncConnection[Any]) -> list[str]:
     """The simulated shop itself, item by item, and what the events say that it should show."""
     items = await ShopSimulator(system.shop).items()
-    wanted = await _wanted(system)
+    wanted = await _wanted(connection)
     wrong = [f"the shop has {len(items)} items, there are {len(wanted)} products"] if len(items) != len(wanted) else []
     for sku, (price, stock) in wanted.items():
         shown = [(model["price"], model["stock"]) for model in items.get(sku, {"models": []})["models"]]
@@ -180,20 +180,26 @@ async def _shop_against_catalogue(system: System) -> list[str]:
     return wrong
 
 
-async def _wanted(system: System) -> dict[str, tuple[int, int]]:
+async def _wanted(connection: psycopg.AsyncConnection[Any]) -> dict[str, tuple[int, int]]:
     """SKU -> base price and pieces, straight from the events."""
-    async with system.pool.connection() as connection:
-        cursor: Any = await connection.execute(
-            """
-            select c.data ->> 'sku', coalesce((
-                select (p.data ->> 'new')::bigint from events p
-                where p.org_id = c.org_id and p.stream_id = c.stream_id and p.type = 'product.base-price-changed'
-                order by p.version desc limit 1
-            ), (c.data ->> 'base_price')::bigint), (
-                select count(*) from events s
-                where s.org_id = c.org_id and s.partition_key = c.partition_key and s.type = 'stock.received'
-            )
-            from events c where c.type = 'product.created' and c.org_id = 'toko-nusantara'
-            """
+    cursor = await connection.execute(
+        """
+        with prices as (
+            select distinct on (stream_id) stream_id, (data ->> 'new')::bigint as price
+            from events
+            where org_id = 'toko-nusantara' and type = 'product.base-price-changed'
+            order by stream_id, version desc
+        ), stock as (
+            select partition_key, count(*) as pieces
+            from events
+            where org_id = 'toko-nusantara' and type = 'stock.received'
+            group by partition_key
         )
-        return {sku: (price, stock) for sku, price, stock in await cursor.fetchall()}
+        select c.data ->> 'sku', coalesce(p.price, (c.data ->> 'base_price')::bigint), coalesce(s.pieces, 0)
+        from events c
+        left join prices p using (stream_id)
+        left join stock s using (partition_key)
+        where c.org_id = 'toko-nusantara' and c.type = 'product.created'
+        """
+    )
+    return {sku: (price, stock) for sku, price, stock in await cursor.fetchall()}

@@ -140,8 +140,11 @@ class System:
             begins, ends = await replay.begins(), await replay.ends()
             return sum(ends.values()) - sum(begins.values())
 
-    async def settled(self) -> tuple[float, int]:
-        """Waits until nothing moves any more; answers how many seconds that took and how many events there are."""
+    async def settled(self, tell: Callable[[int], None] = lambda _: None) -> tuple[float, int]:
+        """Waits until nothing moves any more; answers how many seconds that took and how many events there are.
+
+        `tell` is told meanwhile how many records consumers have not passed.
+        """
         started = moved_at = time.monotonic()
         before: tuple[int, int] | None = None
         while True:
@@ -153,6 +156,7 @@ class System:
             if rest and (lag, events) == before == (0, events):
                 return time.monotonic() - started, events
             if (lag, events) != before:
+                tell(lag)
                 moved_at = time.monotonic()
             if time.monotonic() - moved_at > PATIENCE:
                 raise NotSettled(await self._what_moves())

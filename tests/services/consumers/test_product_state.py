@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -28,13 +29,18 @@ class Recorder:
         self.sent: list[Message] = []
         self.refuses = False
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes, headers: Sequence[tuple[str, bytes]]) -> object:
+    async def send(
+        self, topic: str, value: bytes, key: bytes, headers: Sequence[tuple[str, bytes]]
+    ) -> Awaitable[object]:
+        acknowledged = asyncio.get_running_loop().create_future()
         if self.refuses:
-            raise ConnectionError("no broker")
+            acknowledged.set_exception(ConnectionError("no broker"))
+            return acknowledged
         product = msgspec.json.decode(value, type=Product)
         told = {name: content.decode() for name, content in headers}
         self.sent.append(Message(topic, key.decode(), product, told))
-        return None
+        acknowledged.set_result(None)
+        return acknowledged
 
 
 @pytest.fixture
