@@ -57,8 +57,10 @@ def differences_of(rows: Iterable[tuple[str, int, str, str]]) -> list[Difference
 async def compare(connection: AsyncConnection[Any], view: AnyView, live: int, other: int) -> list[Difference]:
     """Rows of equal key and version that differ, at most MOST of them. Rows still under way are not differences."""
     text = statement("differences", view, table_of(view, live), table_of(view, other))
-    cursor = await connection.execute(text, {"limit": MOST})
-    return differences_of(await cursor.fetchall())
+    async with connection.transaction():
+        await connection.execute("set local statement_timeout = 0")  # tens of millions of rows take their time
+        cursor = await connection.execute(text, {"limit": MOST})
+        return differences_of(await cursor.fetchall())
 
 
 async def checksum(connection: AsyncConnection[Any], view: AnyView, generation: int) -> Checksum:

@@ -1,9 +1,9 @@
 -- name: differences
--- Rows of the same key and the same version that are not the same.
+-- Rows of the same key and the same version that are not the same. Nearly all are, byte by byte, and need no closer look.
 select concat_ws('/', {keys}), a.version, to_jsonb(a)::text, to_jsonb(b)::text
 from {a} a
 join {b} b using ({keys})
-where a.version = b.version and to_jsonb(a) <> to_jsonb(b)
+where a.version = b.version and a *<> b and to_jsonb(a) <> to_jsonb(b)
 limit %(limit)s
 
 -- name: counts

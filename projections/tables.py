@@ -22,9 +22,11 @@ grant select on {table} to syncstore_app
 """
 
 _LOAD: Final = """
-select row_to_json(t)::text from {table} t
-join unnest(%(orgs)s::text[], %(keys)s::text[]) as k (org_id, key) on t.org_id = k.org_id and t.{key} = k.key
+select row_to_json(t)::text
+from unnest(%(orgs)s::text[], %(keys)s::text[]) as k (org_id, key)
+cross join lateral (select * from {table} t where t.org_id = k.org_id and t.{key} = k.key offset 0) t
 """
+"""The lateral join keeps the planner at an index look-up for each key; a plain one reads the whole table."""
 
 _STORE: Final = """
 insert into {table} ({columns})

@@ -11,7 +11,7 @@ from domain.product.events import BasePriceChanged
 from projections import buckets
 from projections.catalogue.projector import CATALOGUE
 from projections.catalogue.reader import list_products, read_product
-from projections.comparison import checksum
+from projections.comparison import checksum, compare
 from projections.history.projector import HISTORY
 from projections.overview import list_views
 from projections.progress import Progress
@@ -181,3 +181,16 @@ def test_the_read_side_cannot_reach_a_marketplace() -> None:
         "assert not [m for m in sys.modules if m.startswith(('infrastructure.platforms', 'httpx'))]"
     )
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", script]) == 0
+
+
+async def test_comparing_generations_may_take_longer_than_other_statements(stage: Stage) -> None:
+    await some_products(stage, 1)
+    await stage.build(CATALOGUE)
+    async with stage.worker.connection() as connection, stage.worker.connection() as other:
+        await connection.execute("set statement_timeout = '50ms'")
+        async with other.transaction():
+            await other.execute("lock table projections.catalogue_1 in access exclusive mode")
+            comparing = asyncio.create_task(compare(connection, CATALOGUE, 1, 1))
+            await asyncio.sleep(0.3)
+        assert await comparing == []
+        await connection.execute("reset statement_timeout")

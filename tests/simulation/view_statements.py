@@ -221,9 +221,9 @@ def _there(tx: Transaction, table: str) -> str:
     return table
 
 
-@STATEMENTS.begins("select row_to_json(t)::text from projections.", "load rows")
+@STATEMENTS.begins("select row_to_json(t)::text", "load rows")
 def _load_rows(tx: Transaction, text: str, p: Values) -> Result:
-    table = _there(tx, _table_in(text, "from "))
+    table = _there(tx, _table_in(text, "select * from "))
     found = (tx.get("view_rows", (table, org, key)) for org, key in zip(p["orgs"], p["keys"], strict=True))
     return Result([(json.dumps(row),) for row in found if row is not None])
 
@@ -283,5 +283,6 @@ def _columns(tx: Transaction, text: str, p: Values) -> Result:
 @STATEMENTS.begins("grant select on projections.", "grant")
 @STATEMENTS.begins("analyze projections.", "analyze")
 @STATEMENTS.begins("set local maintenance_work_mem", "set memory")
+@STATEMENTS.begins("set local statement_timeout = 0", "set statement timeout")
 def _nothing(tx: Transaction, text: str, p: Values) -> Result:
     return Result()
