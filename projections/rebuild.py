@@ -54,6 +54,8 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
     caught_up: int
     """Read from Kafka, in this run."""
     fill_seconds: float
+    held_seconds: float
+    """For which the switch kept the live runner, and in its last moment readers, waiting."""
     seconds: float
     differences: tuple[Difference, ...]
     """Rows that the live generation held otherwise at the same version."""
@@ -158,7 +160,7 @@ class _Rebuild:
         differences = await self._compare()
         if differences and not accept_difference:
             raise GenerationsDiffer(self._view.name, differences)
-        await self._switch(events)
+        held_seconds = await self._switch(events)
         await generations.drop_retired(self._view, self._pool)
         self._reporter.tell("done", events, events)
         _log.info("view_rebuilt", view=self._view.name, generation=self._generation, events=events)
@@ -168,6 +170,7 @@ class _Rebuild:
             events=events,
             caught_up=self._catch_up.applied,
             fill_seconds=fill_seconds,
+            held_seconds=held_seconds,
             seconds=time.monotonic() - began,
             differences=tuple(differences),
         )
@@ -192,7 +195,7 @@ class _Rebuild:
                 return []
             return await comparison.compare(connection, self._view, live.number, self._generation)
 
-    async def _switch(self, events: int) -> None:
+    async def _switch(self, events: int) -> float:
         while True:
             self._reporter.tell("switching")
             await self._catch_up.to(await self._replay.ends())
@@ -201,12 +204,16 @@ class _Rebuild:
             except (errors.LockNotAvailable, errors.DeadlockDetected):
                 _log.info("switch_waits_for_readers", view=self._view.name)
 
-    async def _try_switch(self, events: int) -> None:
-        """In one transaction. What the live runner has applied is applied here before it may move again."""
+    async def _try_switch(self, events: int) -> float:
+        """In one transaction; answers for how many seconds it held others up.
+
+        What the live runner has applied is applied here before it may move again.
+        """
         view = {"view": self._view.name, "generation": self._generation, "events": events}
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
             live = await offsets.lock_offsets(connection, LIVE)
+            held_since = time.monotonic()
             await self._catch_up.to(live)
             async with self._pool.connection() as other:
                 reached = await offsets.load_offsets(other, consumer_of(self._view, self._generation))
@@ -216,3 +223,4 @@ class _Rebuild:
             await connection.execute(block(self._view, "view", self._generation))
             await connection.execute(f"grant select on projections.{self._view.name} to syncstore_app")
             await offsets.forget(connection, consumer_of(self._view, self._generation))
+        return time.monotonic() - held_since

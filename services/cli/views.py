@@ -94,7 +94,8 @@ def rebuild(name: str, processes: int, accept_difference: bool) -> None:
         result: rebuilding.Rebuilt = ask(made(bar))
     click.echo(
         f"{name} is generation {result.generation}: {result.events:,} events read in {result.fill_seconds:.1f} s, "
-        f"{result.caught_up:,} caught up, {len(result.differences)} differences, {result.seconds:.1f} s in all"
+        f"{result.caught_up:,} caught up, {len(result.differences)} differences, {result.seconds:.1f} s in all, "
+        f"others held up for {result.held_seconds * 1000:.0f} ms"
     )
 
 

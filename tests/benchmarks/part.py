@@ -31,7 +31,7 @@ class Size(StrEnum):
     """Does everything once or twice, with little: whether it works, not how fast."""
     FULL = "full"
     LARGE = "large"
-    """As full, and with stores of a million products where the size of the store is measured."""
+    """As full, and with a million products, ten million events and backlogs of a million rows where sizes matter."""
 
 
 @contextmanager

@@ -147,4 +147,4 @@ async def last_position(pool: Pool) -> int:
 
 
 if __name__ == "__main__":
-    part.run("live", measure)
+    part.run("live", measure, knows_large=True)

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-import httpx
 import psycopg
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
@@ -44,9 +43,9 @@ the order of a key with one worker only; the figure with 16 shows what it does w
 some seconds are stopped and rated by what they had published and deleted. Debezium (its outbox event router on Kafka
 Connect, a Java process with 768 MB) gets the same records with the same headers as rows of its own table, with larger
 batches than its defaults, and is warm; it deletes nothing and stores no event, ours does both. Its backlog is made
-while nobody reads its slot, and timed from when the slot is read again. Of rows that are inserted meanwhile, a thousand
-to a transaction, the time runs from the first insert. PostgreSQL has wal_level=logical for all contenders; there is a
-slot only in Debezium's own turns.
+while nobody reads its slot, and timed from when the slot is read again. Its process sleeps in the turns of others. Of
+rows that are inserted meanwhile, a thousand to a transaction, the time runs from the first insert. PostgreSQL has
+wal_level=logical for all contenders; there is a slot only in Debezium's own turns.
 """
 BARE_SEND: Final = "bare send()"
 PRODUCER: Final[dict[str, Any]] = {"enable_idempotence": True, "max_batch_size": 512 * 1024}
@@ -60,11 +59,15 @@ class Plan(NamedTuple):
     """Rows: Java compiles what it has run often."""
 
 
-PLANS: Final = {Size.SMALL: Plan((2_000,), (2,), 2.0, 2_000), Size.FULL: Plan((10_000, 100_000), (5, 3), 10.0, 60_000)}
+PLANS: Final = {
+    Size.SMALL: Plan((2_000,), (2,), 2.0, 2_000),
+    Size.FULL: Plan((10_000, 100_000), (5, 3), 10.0, 60_000),
+    Size.LARGE: Plan((10_000, 100_000, 1_000_000), (5, 3, 1), 60.0, 60_000),
+}
 
 
 async def measure(size: Size, progress: Progress) -> Part:
-    """Backlogs of 10,000 and 100,000 rows."""
+    """Backlogs of 10,000 to 1,000,000 rows."""
     plan = PLANS[size]
     found = Part(name="relay", title="Relay drain", about=ABOUT)
     found.notes += [note for note in missing() if "outbox" in note]
@@ -93,7 +96,7 @@ async def measure(size: Size, progress: Progress) -> Part:
     return found
 
 
-async def warm_up(url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.AsyncClient | None, rows: int) -> None:
+async def warm_up(url: str, pool: Pool, kafka: KafkaSettings, connect: debezium.Connect | None, rows: int) -> None:
     """Topics and statements, and what Java compiles."""
     fill(url, 1_000)
     await drain(pool, kafka, 1_000)
@@ -101,12 +104,12 @@ async def warm_up(url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.Asy
         fill(url, rows)
         debezium_rows.make_ready(url, await waiting(pool))
         await drain(pool, kafka, rows)
-        async with debezium.routing(connect, url, kafka) as router:
+        async with debezium.routing(connect, url) as router:
             await debezium.drain_while_inserted(router, kafka, rows, 60.0)
 
 
 async def one_round(
-    url: str, pool: Pool, kafka: KafkaSettings, connect: httpx.AsyncClient | None, backlog: int, limit: float
+    url: str, pool: Pool, kafka: KafkaSettings, connect: debezium.Connect | None, backlog: int, limit: float
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Of rows that wait, and of rows that are inserted meanwhile."""
     fill(url, backlog)
@@ -124,9 +127,9 @@ async def one_round(
             found[name] = await faststream_outbox.drain(url, kafka, PRODUCER, limit, topic=PRODUCT, workers=workers)
     if connect is not None:
         debezium_rows.make_ready(url, records)
-        async with debezium.routing(connect, url, kafka) as router:
+        async with debezium.routing(connect, url) as router:
             found[debezium.NAME] = await debezium.drain_backlog(router, kafka, backlog, limit)
-        async with debezium.routing(connect, url, kafka) as router:
+        async with debezium.routing(connect, url) as router:
             inserted[debezium.NAME] = await debezium.drain_while_inserted(router, kafka, backlog, limit)
     records.clear()
     gc.collect()
@@ -195,4 +198,4 @@ async def send_each(records: list[Record], kafka: KafkaSettings) -> float:
 
 
 if __name__ == "__main__":
-    part.run("relay", measure)
+    part.run("relay", measure, knows_large=True)

@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-import httpx
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from prometheus_client import CollectorRegistry
@@ -39,7 +38,8 @@ a stall counts for all that had to wait; `stored to consumed` from when the inse
 ends when the relay knows that Kafka has the record. The control sends the same payloads by the same schedule with bare
 `send()`: for it, stored means handed over. Debezium (its outbox event router on Kafka Connect, a Java process with 768
 MB, no linger, polls every 5 ms, warm) gets one row in its own table, ours an event and an outbox row. PostgreSQL has
-wal_level=logical for all contenders; there is a slot only in Debezium's own turns.
+wal_level=logical for all contenders; there is a slot only in Debezium's own turns, and its process sleeps in those of
+others.
 """
 BARE_SEND: Final = "bare send()"
 WRITERS: Final = 8
@@ -119,7 +119,7 @@ class Ground(NamedTuple):
     url: str
     pool: Pool
     kafka: KafkaSettings
-    connect: httpx.AsyncClient | None
+    connect: debezium.Connect | None
     """Kafka Connect, where Debezium can be had."""
     writer: ProcessPoolExecutor
     consumer: ProcessPoolExecutor
@@ -224,7 +224,7 @@ async def our_turn(at: Ground, per_second: int, seconds: float) -> Turn:
 
 async def debezium_turn(at: Ground, per_second: int, seconds: float) -> Turn:
     assert at.connect is not None
-    async with debezium.routing(at.connect, at.url, at.kafka):
+    async with debezium.routing(at.connect, at.url):
         return Turn(*await at.load(Way(debezium_rows.STORE, None), per_second, seconds), acknowledged={})
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infrastructure.postgres.migrate import migrate
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
@@ -36,7 +36,7 @@ insert into outbox (position, shard) select position, shard from numbered order 
 async def scratch_database(server: str) -> AsyncIterator[tuple[str, Pool]]:
     """A migrated database on that server, dropped in the end; its address and a pool of workers' connections."""
     name = f"bench_{uuid4().hex}"
-    url = make_conninfo(**{**conninfo_to_dict(server), "dbname": name})  # type: ignore[arg-type]  # dict of Any
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database {name} template template0")
         try:

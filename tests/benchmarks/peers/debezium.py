@@ -1,7 +1,8 @@
 """Debezium's outbox event router on Kafka Connect, standalone, in a Java process of its own.
 
 It reads PostgreSQL's log (`wal_level = logical`, which every local stack has) through a slot. While a slot is read,
-PostgreSQL decodes for it whatever is written: it is there in this peer's own turns alone.
+PostgreSQL decodes for it whatever is written: it is there in this peer's own turns alone. Between them the process is
+stopped, so that others have the processors to themselves, as it has.
 """
 
 from __future__ import annotations
@@ -78,12 +79,26 @@ def configuration(url: str, name: str) -> dict[str, str]:
     }
 
 
+class Connect:
+    """Kafka Connect's process, asleep but for its turns, and its REST interface."""
+
+    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self._process = process
+
+    def sleep(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
 class Router:
     """A connector with a slot of its own that carries rows of its table into the topic of products."""
 
-    def __init__(self, connect: httpx.AsyncClient, url: str, kafka: KafkaSettings, name: str) -> None:
+    def __init__(self, connect: httpx.AsyncClient, url: str, name: str) -> None:
         self.url, self.name = url, name
-        self._connect, self._kafka = connect, kafka
+        self._connect = connect
 
     async def start(self) -> None:
         """Returns when its slot streams."""
@@ -137,8 +152,8 @@ class Router:
 
 
 @asynccontextmanager
-async def kafka_connect(kafka: KafkaSettings) -> AsyncIterator[httpx.AsyncClient]:
-    """Its REST interface. The process is gone in the end."""
+async def kafka_connect(kafka: KafkaSettings) -> AsyncIterator[Connect]:
+    """Asleep until its turn; the process is gone in the end."""
     folder = Path(tempfile.mkdtemp(prefix="syncstore-connect-"))
     port, log = choose_free(frozenset()), folder / "connect.log"
     worker = folder / "worker.properties"
@@ -166,22 +181,26 @@ async def kafka_connect(kafka: KafkaSettings) -> AsyncIterator[httpx.AsyncClient
                     return False
 
             await _until(answers, "Kafka Connect does not answer")
-            yield client
+            connect = Connect(process, client)
+            connect.sleep()
+            yield connect
     finally:
         await _end(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
-async def routing(connect: httpx.AsyncClient, url: str, kafka: KafkaSettings) -> AsyncIterator[Router]:
+async def routing(connect: Connect, url: str) -> AsyncIterator[Router]:
     """A connector that streams from an empty table; it and its slot are gone in the end."""
     create(url)
-    router = Router(connect, url, kafka, f"router_{uuid4().hex}")
+    router = Router(connect.client, url, f"router_{uuid4().hex}")
+    connect.wake()
     try:
         await router.start()
         yield router
     finally:
         await router.remove()
+        connect.sleep()
 
 
 async def drain_while_inserted(router: Router, kafka: KafkaSettings, rows: int, limit: float) -> float:
@@ -245,6 +264,7 @@ async def _until(true: Callable[[], Awaitable[bool]], amiss: str, nap: float = 0
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):  # it has ended by itself
+        process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
     try:
         await asyncio.wait_for(process.wait(), 20.0)

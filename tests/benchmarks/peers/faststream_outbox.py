@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -55,9 +54,7 @@ async def drain(
     """
     outbox = peer("faststream_outbox")
     engine = _engine(url)
-    broker = outbox.OutboxBroker(
-        engine, outbox_table=_table(), apply_types=False, decoder=_as_it_is, log_level=logging.WARNING
-    )
+    broker = outbox.OutboxBroker(engine, outbox_table=_table(), apply_types=False, decoder=_as_it_is, logger=None)
     producer = AIOKafkaProducer(**kafka.client_options(), **producer_options)
     await producer.start()
     due, handled, done = _rows(url), 0, asyncio.Event()
