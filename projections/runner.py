@@ -20,6 +20,7 @@ from domain.events import DomainEvent
 from domain.messages import RecordedEvent
 from domain.values import category_of
 from infrastructure.kafka import topics
+from infrastructure.kafka.delivery import Lanes
 from infrastructure.postgres.statements import load
 from projections.checkpoints import generation_for, live_generations
 from projections.projection import AnyView, Log, Row, View
@@ -39,6 +40,8 @@ _FACT_TYPES: Final = (
 """Of the fields of a RecordedEvent."""
 LIVE: Final = "projections"
 """The consumer that keeps all live views, so that they move together and one position tells of all."""
+LANES: Final = Lanes(2)
+"""Each row is the fold of one stream, so transactions of different partitions do not meet."""
 
 
 class Projections:

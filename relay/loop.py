@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from aiokafka.errors import KafkaError
 
+from infrastructure.collector import collect_rarely
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.outbox.leases import Leases
 from infrastructure.outbox.operations import statistics
@@ -56,6 +57,7 @@ async def run_relay(
 
     `pool` works as the worker role. Neither Kafka nor PostgreSQL being away ends it.
     """
+    collect_rarely()
     leases = Leases(pool, owner, ttl=lease_seconds)
     holder = ShardHolder(leases, monotonic)
     loop = RelayLoop(holder, Outbox(pool, owner), kafka, metrics, batch=batch, monotonic=monotonic)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from typing import Final
 
 import structlog
 from aiokafka.errors import KafkaError
 
+from infrastructure.collector import collect_rarely
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.consumer_metrics import METRICS, ConsumerMetrics
+from infrastructure.kafka.delivery import ONE_LANE, Lanes
 from infrastructure.kafka.effect import Effect
 from infrastructure.kafka.member import Member
 from infrastructure.kafka.watchdog import Watchdog
 from infrastructure.postgres.pool import Pool
 
 _log: Final = structlog.get_logger(__name__)
-OBJECTS_BETWEEN_COLLECTIONS: Final = 200_000
-"""A batch is very many objects without cycles. At Python's 700 the collector looked through them a hundred times while
-they were alive, which was over a third of a consumer's processor time. Costs some 30 MB where there are cycles."""
 
 
 class Consumer:
@@ -33,6 +31,7 @@ class Consumer:
         kafka: KafkaSettings,
         *,
         batch_size: int = 5000,
+        lanes: Lanes = ONE_LANE,
         measure_every: float = 2.0,
         stall_after: float = 60.0,
         session_seconds: float = 10.0,
@@ -42,6 +41,7 @@ class Consumer:
         self._pool = pool
         self._kafka = kafka
         self._batch_size = batch_size
+        self._lanes = lanes
         self._measure_every = measure_every
         self._watchdog = Watchdog(stall_after)
         self._session_seconds = session_seconds
@@ -49,10 +49,16 @@ class Consumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set; then finish the batch under way and leave the group."""
-        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        collect_rarely()
         while not stop.is_set():
             member = Member(
-                self._effect, self._pool, self._kafka, self._batch_size, self._session_seconds, self._metrics
+                self._effect,
+                self._pool,
+                self._kafka,
+                self._batch_size,
+                self._lanes,
+                self._session_seconds,
+                self._metrics,
             )
             try:
                 await member.join()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -29,12 +29,26 @@ Item = tuple[Record, Readable]
 FIRST_WAIT: Final = 0.1
 
 
+class Lanes(NamedTuple):
+    """In how many transactions at a time a batch is applied: while PostgreSQL works for one, the next is prepared."""
+
+    number: int = 1
+    worth_it_from: int = 500
+    """Records of a batch; fewer go into one transaction."""
+
+
+ONE_LANE: Final = Lanes()
+
+
 class Leaving(SyncStoreError):
     """The member is asked to stop while it waits for something to pass; nothing of the batch was stored."""
 
 
 class Delivery:
-    """Applies records to an effect, exactly once each. `positions` is where the stored offsets are believed to be."""
+    """Applies records to an effect, exactly once each. `positions` is where the stored offsets are believed to be.
+
+    With several lanes, the effect is applied to records of different partitions at the same time.
+    """
 
     def __init__(
         self,
@@ -45,6 +59,7 @@ class Delivery:
         leaving: asyncio.Event,
         highwater: Callable[[Partition], int] = lambda _: 0,
         longest_wait: float = 10.0,
+        lanes: Lanes = ONE_LANE,
     ) -> None:
         self.positions: dict[Partition, int] = {}
         self._effect = effect
@@ -53,6 +68,7 @@ class Delivery:
         self._leaving = leaving
         self._highwater = highwater
         self._longest_wait = longest_wait
+        self._lanes = lanes
         self._holes: dict[Partition, tuple[int, int]] = {}
         """Where reading went on behind the stored offset, and at which one; looked at twice before it is believed."""
 
@@ -67,7 +83,25 @@ class Delivery:
         """
         owned = [record for record in records if partition_of(record) in self.positions]
         self._check_order(owned)
-        undone: list[Sequence[Item]] = [[(record, event_of(record)) for record in owned]] if owned else []
+        ended = await asyncio.gather(*map(self._deliver, self._in_lanes(owned)), return_exceptions=True)
+        failures = [failure for failure in ended if isinstance(failure, BaseException)]
+        moved = [failure for failure in failures if isinstance(failure, OffsetsMoved)]
+        if moved and len(moved) == len(failures):
+            raise OffsetsMoved(partition for failure in moved for partition in failure.partitions)
+        for failure in failures:
+            if failure not in moved:
+                raise failure
+
+    def _in_lanes(self, records: Sequence[Record]) -> list[list[Record]]:
+        """What has a key in common stays together: topics are cut alike, so lanes go by the number of a partition."""
+        number = self._lanes.number if len(records) >= self._lanes.worth_it_from else 1
+        lanes: list[list[Record]] = [[] for _ in range(number)]
+        for record in records:
+            lanes[record.partition % number].append(record)
+        return [lane for lane in lanes if lane]
+
+    async def _deliver(self, records: Sequence[Record]) -> None:
+        undone: list[Sequence[Item]] = [[(record, event_of(record)) for record in records]]
         while undone:
             part = undone.pop()
             try:

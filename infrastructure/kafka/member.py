@@ -22,7 +22,7 @@ from faststream.kafka.message import FAKE_CONSUMER
 from infrastructure.kafka import offsets, parking
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.consumer_metrics import ConsumerMetrics
-from infrastructure.kafka.delivery import Delivery, Leaving
+from infrastructure.kafka.delivery import Delivery, Lanes, Leaving
 from infrastructure.kafka.effect import Effect
 from infrastructure.kafka.faststream_security import security_of
 from infrastructure.kafka.offsets import OffsetsMoved, Partition
@@ -50,6 +50,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         pool: Pool,
         kafka: KafkaSettings,
         batch_size: int,
+        lanes: Lanes,
         session_seconds: float,
         metrics: ConsumerMetrics,
     ) -> None:
@@ -59,7 +60,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         self._leaving = asyncio.Event()
         self._busy = asyncio.Lock()
         self._failures = 0
-        self._delivery = Delivery(effect, pool, metrics, leaving=self._leaving, highwater=self._highwater)
+        self._delivery = Delivery(effect, pool, metrics, leaving=self._leaving, highwater=self._highwater, lanes=lanes)
         self._broker = KafkaBroker(
             kafka.bootstrap,
             client_id=f"syncstore-{effect.name}",

@@ -47,6 +47,14 @@ def servers(*wanted: Server) -> Iterator[StackAddress]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def keep_quiet() -> None:
+    """Standard output is for figures alone; to be said in every process."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def run(name: str, measure: Callable[[Size, Progress], Awaitable[Part]], *, knows_large: bool = False) -> None:
     """The command line of one benchmark: figures in JSON on standard output, progress beside it.
 
@@ -56,11 +64,7 @@ def run(name: str, measure: Callable[[Size, Progress], Awaitable[Part]], *, know
     parser.add_argument("--size", type=Size, choices=list(Size), default=Size.FULL)
     given = parser.parse_args()
     size = Size.FULL if given.size is Size.LARGE and not knows_large else given.size
-    # Standard output is for figures alone.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    keep_quiet()
     progress = Progress(name)
 
     async def measured() -> Part:

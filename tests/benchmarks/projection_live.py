@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from statistics import median
 from typing import Final, NamedTuple
 
 import uvloop
@@ -24,8 +26,8 @@ from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from projections.reading import freshness_now
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
-from projections.runner import LIVE, Projections
-from tests.benchmarks import part
+from projections.runner import LANES, LIVE, Projections
+from tests.benchmarks import part, processors
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.ground import ground, load_products, recorded
 from tests.benchmarks.part import Size
@@ -40,6 +42,12 @@ events of them, and does nothing with them. PostgreSQL does not wait for the dis
 """
 READING: Final = "reading the records alone"
 PATIENCE: Final = 600.0
+
+
+class Run(NamedTuple):
+    seconds: float
+    peak_megabytes: int
+    processor_seconds: Mapping[str, float]
 
 
 class Plan(NamedTuple):
@@ -68,6 +76,7 @@ async def measure(size: Size, progress: Progress) -> Part:
             progress.step(f"{plan.there * 10:,} events into the views")
             await asyncio.to_thread(load_products, source.url, plan.there)
             await build_missing(VIEWS, source, pool, kafka)
+            costs: list[dict[str, float]] = []
             for number in range(plan.rounds):
                 progress.step(f"round {number + 1} of {plan.rounds}")
                 last = await last_position(pool)
@@ -75,10 +84,17 @@ async def measure(size: Size, progress: Progress) -> Part:
                 events = await asyncio.to_thread(load_products, source.url, plan.products, first=first)
                 await send(recorded(source.url, after=last), kafka)
                 comparison.add(READING, events / await read(events, pool, kafka))
-                took, peak = await project(source.url, events, pool, kafka)
-                comparison.add(OURS, events / took)
+                run = await project(source.url, events, pool, kafka)
+                comparison.add(OURS, events / run.seconds)
                 assert (await freshness_now(pool)).lag == 0
-            found.facts[f"peak megabytes of a runner, {title}"] = peak
+                costs.append({who: spent / events * 1e6 for who, spent in run.processor_seconds.items()})
+            found.facts[f"peak megabytes of the runner, {title}"] = run.peak_megabytes
+            for who in costs[0]:
+                found.facts[f"microseconds of {who}'s processor time for an event, {title}"] = round(
+                    median(cost[who] for cost in costs), 1
+                )
+            least = median(sum(cost.values()) for cost in costs) / (os.cpu_count() or 1)
+            found.facts[f"events/s at most that all processors together could do, {title}"] = round(1e6 / least)
     return found
 
 
@@ -103,31 +119,35 @@ async def read(events: int, pool: Pool, kafka: KafkaSettings) -> float:
     return took
 
 
-def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> tuple[float, int]:
-    """A live runner until so many records are applied; seconds, and its peak in megabytes. In a process of its own."""
+def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> Run:
+    """A live runner until so many records are applied. In a process of its own."""
 
-    async def running() -> float:
+    async def running() -> Run:
         async with open_pool(url, role=WORKER, name="bench", max_size=8) as pool:
 
             async def done() -> bool:
                 return sum((await stored_offsets(pool)).values()) >= until_applied
 
             stop = asyncio.Event()
-            began = time.perf_counter()
-            consuming = asyncio.create_task(Consumer(Projections(VIEWS), pool, kafka).run(stop))
+            before, began = processors.spent(), time.perf_counter()
+            mine = time.process_time()
+            consuming = asyncio.create_task(Consumer(Projections(VIEWS), pool, kafka, lanes=LANES).run(stop))
             try:
                 await until(done, PATIENCE)
-                return time.perf_counter() - began
+                took = time.perf_counter() - began
+                spent = {who: now - before[who] for who, now in processors.spent().items()}
+                spent["the runner"] = time.process_time() - mine
+                return Run(took, round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), spent)
             finally:
                 stop.set()
                 await consuming
 
-    took = uvloop.run(running())
-    return took, round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    part.keep_quiet()
+    return uvloop.run(running())
 
 
-async def project(url: str, events: int, pool: Pool, kafka: KafkaSettings) -> tuple[float, int]:
-    """Seconds for so many events, and megabytes at most."""
+async def project(url: str, events: int, pool: Pool, kafka: KafkaSettings) -> Run:
+    """Of so many events."""
     before = sum((await stored_offsets(pool)).values())
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
         running = asyncio.get_running_loop().run_in_executor(elsewhere, run_live, url, kafka, before + events)

@@ -13,6 +13,7 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
+from infrastructure.collector import collect_rarely
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.topics import PRODUCT, create_or_check
 from infrastructure.outbox.leases import Leases
@@ -73,6 +74,7 @@ async def measure(size: Size, progress: Progress) -> Part:
     found.notes += [note for note in missing() if "outbox" in note]
     found.notes += filter(None, [debezium_jars.why_missing()])
     progress.steps = sum(plan.rounds) + 1
+    collect_rarely()
     with servers() as address:
         kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
         await create_or_check(kafka)
@@ -115,27 +117,42 @@ async def one_round(
     fill(url, backlog)
     records = await waiting(pool)
     there = versions()
+    leave_nothing_behind(url)
     bare = backlog / await send_each(records, kafka)
     found, inserted = {BARE_SEND: bare}, {BARE_SEND: bare}
     if "txoutbox" in there:
         await txoutbox.fill(url, records)
+        leave_nothing_behind(url)
         found["txoutbox"] = await txoutbox.drain(url, kafka, PRODUCER, limit)
     if "faststream-outbox" in there:
         for workers in (1, 16):
             await faststream_outbox.fill(url, records)
+            leave_nothing_behind(url)
             name = f"faststream-outbox, {workers} worker{'s' if workers > 1 else ''}"
             found[name] = await faststream_outbox.drain(url, kafka, PRODUCER, limit, topic=PRODUCT, workers=workers)
     if connect is not None:
         debezium_rows.make_ready(url, records)
+        leave_nothing_behind(url)
         async with debezium.routing(connect, url) as router:
             found[debezium.NAME] = await debezium.drain_backlog(router, kafka, backlog, limit)
+        leave_nothing_behind(url)
         async with debezium.routing(connect, url) as router:
             inserted[debezium.NAME] = await debezium.drain_while_inserted(router, kafka, backlog, limit)
     records.clear()
-    gc.collect()
+    leave_nothing_behind(url)
     ours = backlog / await drain(pool, kafka, backlog)
+    leave_nothing_behind(url)
     ours_inserted = backlog / await drain(pool, kafka, backlog, inserted_into=url)
     return {OURS: ours} | found, {OURS: ours_inserted} | inserted
+
+
+def leave_nothing_behind(url: str) -> None:
+    """Before each turn: pages that others have written are on the disk, and objects of others are nobody's burden."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("checkpoint")
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 async def drain(pool: Pool, kafka: KafkaSettings, events: int, *, inserted_into: str | None = None) -> float:
@@ -186,13 +203,10 @@ async def waiting(pool: Pool) -> list[Record]:
 async def send_each(records: list[Record], kafka: KafkaSettings) -> float:
     producer = AIOKafkaProducer(**kafka.client_options(), **PRODUCER)
     await producer.start()
-    gc.collect()
-    gc.freeze()  # a hundred thousand records at hand are the benchmark's burden, not the client's
     began = time.perf_counter()
     sent = [await producer.send(one.topic, one.value, one.key, headers=one.headers) for one in records]
     await asyncio.gather(*sent)
     took = time.perf_counter() - began
-    gc.unfreeze()
     await producer.stop()
     return took
 

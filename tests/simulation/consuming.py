@@ -13,6 +13,7 @@ from infrastructure.kafka import parking
 from infrastructure.kafka.cloudevents import Header
 from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.consumer_metrics import ConsumerMetrics
+from infrastructure.kafka.delivery import ONE_LANE, Lanes
 from infrastructure.kafka.effect import Effect
 from infrastructure.kafka.faults import NotYet
 from infrastructure.kafka.offsets import Partition
@@ -29,6 +30,7 @@ from tests.simulation.world import STREAMS, Violation, World, recorded
 
 METRICS: Final = ConsumerMetrics(CollectorRegistry())
 NAME: Final = "simulated"
+TWO_LANES: Final = Lanes(2, worth_it_from=2)
 NEWER: Final = 2
 """A schema of the event that is read once SyncStore has been upgraded."""
 RECORD: Final = "simulation: record that an event was applied"
@@ -63,10 +65,11 @@ class Applied:
 
 
 class Consumers:
-    def __init__(self, world: World, effect: Effect) -> None:
+    def __init__(self, world: World, effect: Effect, lanes: Lanes = ONE_LANE) -> None:
         self.world = world
         self.effect = effect
         self.batch = world.random.choice((1, 2, 4, 100))
+        self.lanes = lanes
         self.stall_after = world.random.choice((5.0, 10_000.0))
         """With and without a watchdog that would hide what else keeps a member from going on."""
         self.names = 0
@@ -81,6 +84,7 @@ class Consumers:
             self.world.database.pool(),
             KAFKA,
             batch_size=self.batch,
+            lanes=self.lanes,
             measure_every=0.3,
             stall_after=self.stall_after,
             session_seconds=SESSION_SECONDS,
@@ -194,9 +198,14 @@ def publish(world: World, row: Pending, *, unreadable: bool = False) -> None:
     world.broker.write(Partition(topic, partition_of(row.partition_key, PARTITIONS)), batch)
 
 
-async def schedule(world: World) -> None:
+async def in_lanes(world: World) -> None:
+    """The same with two transactions at a time."""
+    await schedule(world, TWO_LANES)
+
+
+async def schedule(world: World, lanes: Lanes = ONE_LANE) -> None:
     _SCHEMAS["product.renamed"] = 1
-    consumers = Consumers(world, Applied(world))
+    consumers = Consumers(world, Applied(world), lanes)
     for _ in range(world.random.choice((1, 1, 2, 3))):
         consumers.start()
     for _ in range(world.random.randrange(5, 18)):

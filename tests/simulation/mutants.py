@@ -73,6 +73,7 @@ def _done_whatever_came(_: Meaning) -> Meaning:
 
 RELAY: Final = "relay"
 CONSUMER: Final = "consumer"
+IN_LANES: Final = "consumer-in-lanes"
 REBUILD: Final = "rebuild"
 PUSH: Final = "push"
 
@@ -263,6 +264,13 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         module="infrastructure.kafka.delivery",
         before="undone += [part[middle:], part[:middle]]",
         after="undone += [part[:middle], part[middle:]]",
+    ),
+    Mutant(
+        name="lets records of one partition overtake each other in two lanes",
+        scenario=IN_LANES,
+        module="infrastructure.kafka.delivery",
+        before="lanes[record.partition % number]",
+        after="lanes[record.offset % number]",
     ),
     Mutant(
         name="applies what was under way before it sought the stored offset",

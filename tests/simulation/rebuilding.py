@@ -10,13 +10,14 @@ import psycopg
 from aiokafka.errors import KafkaError
 
 from domain.messages import RecordedEvent
+from infrastructure.kafka.delivery import ONE_LANE, Lanes
 from infrastructure.kafka.offsets import OffsetsMoved
 from infrastructure.kafka.topics import PRODUCT, STOCK
 from infrastructure.outbox.reader import Pending
 from projections.fill import Source
 from projections.rebuild import RebuildRunning, rebuild
 from projections.runner import LIVE, Projections
-from tests.simulation.consuming import Consumers, publish
+from tests.simulation.consuming import TWO_LANES, Consumers, publish
 from tests.simulation.names.projector import NAMES
 from tests.simulation.relaying import KAFKA
 from tests.simulation.scheduler import Process
@@ -133,11 +134,16 @@ def check(world: World) -> None:
             raise Violation(f"the view holds {row} where the last event is {last}")
 
 
-async def schedule(world: World) -> None:
+async def in_lanes(world: World) -> None:
+    """The same while the live runner has two transactions at a time."""
+    await schedule(world, TWO_LANES)
+
+
+async def schedule(world: World, lanes: Lanes = ONE_LANE) -> None:
     if world.chance(0.7):
         is_live(world)
     feed, rebuilds = Feed(world), Rebuilds(world)
-    members = Consumers(world, KeptViews(world))
+    members = Consumers(world, KeptViews(world), lanes)
     for _ in range(world.random.choice((1, 1, 2))):
         members.start()
     for _ in range(world.random.randrange(3)):

@@ -22,7 +22,9 @@ from tests.simulation.world import World
 SCENARIOS: Final[dict[str, Callable[[World], Coroutine[Any, Any, None]]]] = {
     "relay": relaying.schedule,
     "consumer": consuming.schedule,
+    "consumer-in-lanes": consuming.in_lanes,
     "rebuild": rebuilding.schedule,
+    "rebuild-in-lanes": rebuilding.in_lanes,
     "push": pushing.schedule,
 }
 

@@ -17,7 +17,7 @@ from domain.product.events import ProductRenamed
 from infrastructure.kafka import cloudevents, offsets, parking
 from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.consumer_metrics import ConsumerMetrics
-from infrastructure.kafka.delivery import Delivery, Leaving
+from infrastructure.kafka.delivery import Delivery, Lanes, Leaving
 from infrastructure.kafka.offsets import OffsetsMoved, Partition, Step
 from infrastructure.kafka.records import StoredRecord, key_of
 from infrastructure.kafka.watchdog import Watchdog
@@ -265,6 +265,61 @@ async def test_a_member_that_lost_its_partition_changes_nothing(stage: Stage, jo
         await zombie.deliver([record])
     assert refused.value.partitions == {Partition("t", 0)}
     assert await written(stage, "a") == [1]
+
+
+class Meeting(Journal):
+    """Applies nothing before both of two transactions have begun."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage.topics)
+        self.both = asyncio.Barrier(2)
+
+    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:
+        async with asyncio.timeout(10):
+            await self.both.wait()
+        await super().apply(connection, events)
+
+
+async def two_lanes(stage: Stage, effect: Journal) -> tuple[Delivery, list[StoredRecord]]:
+    """Products a and b, two events each, in partitions 0 and 1."""
+    records = []
+    for number, product in enumerate("ab"):
+        facts = await stage.store(f"product-{product}", *(ProductRenamed(old="-", new=name) for name in ("x", "y")))
+        records += [
+            StoredRecord("t", number, offset, product.encode(), fact.data, cloudevents.headers_of(fact))
+            for offset, fact in enumerate(facts)
+        ]
+    starts = {Partition("t", 0): 0, Partition("t", 1): 0}
+    async with stage.worker.connection() as connection:
+        await offsets.open_partitions(connection, effect.name, starts)
+    metrics = ConsumerMetrics(CollectorRegistry())
+    member = Delivery(effect, stage.worker, metrics, leaving=asyncio.Event(), lanes=Lanes(2, worth_it_from=4))
+    member.positions.update(starts)
+    return member, records
+
+
+async def test_partitions_of_different_lanes_are_applied_at_the_same_time(stage: Stage) -> None:
+    member, records = await two_lanes(stage, Meeting(stage))
+    await member.deliver(records)
+    assert member.positions == {Partition("t", 0): 2, Partition("t", 1): 2}
+    assert (await written(stage, "a"), await written(stage, "b")) == ([1, 2], [1, 2])
+
+
+async def test_few_records_share_a_transaction(stage: Stage, journal: Journal) -> None:
+    member, records = await two_lanes(stage, journal)
+    await member.deliver([records[0], records[2]])
+    assert journal.calls == 1
+
+
+async def test_a_lane_that_lost_its_partition_leaves_the_other_alone(stage: Stage, journal: Journal) -> None:
+    member, records = await two_lanes(stage, journal)
+    async with stage.worker.connection() as connection:
+        await offsets.advance(connection, journal.name, [Step(Partition("t", 0), 0, 2, 0, 0)])
+    with pytest.raises(OffsetsMoved) as refused:
+        await member.deliver(records)
+    assert refused.value.partitions == {Partition("t", 0)}
+    assert member.positions == {Partition("t", 0): 0, Partition("t", 1): 2}
+    assert (await written(stage, "a"), await written(stage, "b")) == ([], [1, 2])
 
 
 async def test_offsets_move_only_from_where_they_are_believed_to_be(stage: Stage, journal: Journal) -> None:

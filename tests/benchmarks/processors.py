@@ -1,0 +1,23 @@
+"""Processor time of a benchmark's servers, from Linux's /proc: what an event costs, however busy the processors are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+SERVERS: Final = {"postgres": "PostgreSQL", "java": "Kafka"}
+"""By the names of their processes."""
+
+
+def spent() -> dict[str, float]:
+    """Seconds so far, of all processes of these names, ended ones too. A benchmark has the machine for itself."""
+    found = dict.fromkeys(SERVERS.values(), 0.0)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
+            continue
+        if name in SERVERS:
+            found[SERVERS[name]] += sum(map(int, rest.split()[11:15])) / os.sysconf("SC_CLK_TCK")
+    return found
