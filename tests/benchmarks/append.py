@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final, NamedTuple
 
@@ -75,6 +76,8 @@ async def compare(url: str, callers: int, plan: Plan, progress: Progress) -> lis
         progress.step(f"{who}, warm-up")
         for measured in ways.values():
             await measured(min(WARM_UP, plan.seconds))  # prepares the statements, fills the caches
+        gc.collect()
+        gc.freeze()  # as the API does: what a contender has imported is not looked through in the turns of others
         for number in range(plan.rounds):
             progress.step(f"{who}, round {number + 1} of {plan.rounds}")
             for name, measured in ways.items():

@@ -29,8 +29,8 @@ from tests.benchmarks.figures import LOWER, Comparison, Part
 from tests.benchmarks.ground import load_products, recorded
 from tests.benchmarks.part import Size, servers
 from tests.benchmarks.progress import Progress
-from tests.benchmarks.relay_drain import drain
 from tests.benchmarks.relay_load import scratch_database
+from tests.benchmarks.relay_turns import drain
 
 EVENTS_EACH: Final = 3
 CALLERS: Final = 8
