@@ -1,98 +1,19 @@
 """Consumers against real Kafka and PostgreSQL: once each, in order per key, whatever goes wrong."""
 
-import asyncio
-import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from prometheus_client import CollectorRegistry
-from psycopg import AsyncConnection
 
-from domain.messages import RecordedEvent
 from domain.product.events import ProductRenamed
-from infrastructure.kafka import cloudevents, offsets, parking
-from infrastructure.kafka.consumer import Consumer
-from infrastructure.kafka.consumer_metrics import ConsumerMetrics
-from infrastructure.kafka.delivery import Delivery, Lanes, Leaving
-from infrastructure.kafka.offsets import OffsetsMoved, Partition, Step
+from infrastructure.kafka import cloudevents, parking
+from infrastructure.kafka.delivery import Delivery
+from infrastructure.kafka.offsets import Partition
 from infrastructure.kafka.records import StoredRecord, key_of
 from infrastructure.kafka.watchdog import Watchdog
-from infrastructure.postgres.pool import APP, WORKER, Pool, open_pool
-from tests.projections.stage import DEADLINE, Stage, set_stage, until
-
-
-class Journal:
-    """An effect that writes down what it is given, and refuses what it is told to refuse."""
-
-    def __init__(self, topics: Sequence[str]) -> None:
-        self.name = f"journal-{uuid.uuid4().hex[:8]}"
-        self.topics = tuple(topics)
-        self.refuses: set[str] = set()
-        self.outage: list[Exception] = []
-        self.calls = 0
-
-    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:
-        self.calls += 1
-        if self.outage:
-            raise self.outage.pop()
-        for event in events:
-            new = event.data.decode()
-            if any(word in new for word in self.refuses):
-                raise ValueError(f"will not have {new}")
-            await connection.execute(
-                "insert into journal (stream_id, version) values (%s, %s)", (event.stream_id, event.version)
-            )
-
-
-@pytest.fixture
-async def stage(database_url: str, kafka_bootstrap: str) -> AsyncIterator[Stage]:
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
-        await owner.execute("create table journal (id bigserial, stream_id text, version integer)")
-        await owner.execute("grant all on journal, journal_id_seq to syncstore_worker")
-    async with (
-        open_pool(database_url, role=APP, name="tests-app", max_size=4) as app,
-        open_pool(database_url, role=WORKER, name="tests-worker", max_size=8) as worker,
-        set_stage(database_url, app, worker, kafka_bootstrap) as stage,
-    ):
-        yield stage
-
-
-@pytest.fixture
-def journal(stage: Stage) -> Journal:
-    return Journal(stage.topics)
-
-
-@asynccontextmanager
-async def consuming(stage: Stage, effect: Journal, **how: Any) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    how = {"measure_every": 0.1, "metrics": stage.metrics, **how}
-    task = asyncio.create_task(Consumer(effect, stage.worker, stage.kafka, **how).run(stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        async with asyncio.timeout(DEADLINE):
-            await task
-
-
-async def rename(stage: Stage, product: str, *names: str) -> None:
-    await stage.tell(f"product-{product}", *(ProductRenamed(old="-", new=name) for name in names))
-
-
-async def written(stage: Stage, product: str) -> list[int]:
-    rows = await stage.rows("select version from journal where stream_id = %s order by id", f"product-{product}")
-    return [version for (version,) in rows]
-
-
-async def wait_for(stage: Stage, product: str, versions: list[int]) -> None:
-    async def there() -> bool:
-        return await written(stage, product) == versions
-
-    await until(there)
+from tests.infrastructure.kafka.journal import Journal, consuming, rename, wait_for, written
+from tests.projections.stage import Stage, until
 
 
 async def test_a_poison_record_parks_its_key_and_others_go_on_until_it_is_released(
@@ -229,146 +150,6 @@ async def test_lag_and_highwater_are_measured(stage: Stage, journal: Journal) ->
     assert next(iter(stage.metrics.lag.collect())).samples == []
 
 
-def a_record(offset: int, key: str = "a") -> StoredRecord:
-    return StoredRecord("t", 0, offset, key.encode(), b"{}", [])
-
-
-def delivery(stage: Stage, effect: Journal) -> Delivery:
-    return Delivery(effect, stage.worker, ConsumerMetrics(CollectorRegistry()), leaving=asyncio.Event())
-
-
-async def opened(pool: Pool, consumer: str, offset: int) -> None:
-    async with pool.connection() as connection:
-        await offsets.open_partitions(connection, consumer, {Partition("t", 0): offset})
-
-
-async def test_measuring_does_not_wait_for_a_batch_that_holds_a_partition(stage: Stage, journal: Journal) -> None:
-    name, held, free = journal.name, Partition("t", 0), Partition("t", 1)
-    async with stage.worker.connection() as batch, stage.worker.connection() as meter:
-        await offsets.open_partitions(batch, name, {held: 0, free: 0})
-        async with batch.transaction():
-            await offsets.lock_offsets(batch, name, [held.partition])
-            async with asyncio.timeout(10):
-                await offsets.measure(meter, name, {held: 7, free: 9})
-    measured = "select partition, highwater from consumer_offsets where consumer = %s order by partition"
-    assert await stage.rows(measured, name) == [(0, 0), (1, 9)]
-
-
-async def test_a_member_that_lost_its_partition_changes_nothing(stage: Stage, journal: Journal) -> None:
-    await opened(stage.worker, journal.name, 0)
-    (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
-    record = StoredRecord("t", 0, 0, b"a", fact.data, cloudevents.headers_of(fact))
-    owner, zombie = delivery(stage, journal), delivery(stage, journal)
-    owner.positions[Partition("t", 0)] = zombie.positions[Partition("t", 0)] = 0
-    await owner.deliver([record])
-    with pytest.raises(OffsetsMoved) as refused:
-        await zombie.deliver([record])
-    assert refused.value.partitions == {Partition("t", 0)}
-    assert await written(stage, "a") == [1]
-
-
-class Meeting(Journal):
-    """Applies nothing before both of two transactions have begun."""
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage.topics)
-        self.both = asyncio.Barrier(2)
-
-    async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:
-        async with asyncio.timeout(10):
-            await self.both.wait()
-        await super().apply(connection, events)
-
-
-async def two_lanes(stage: Stage, effect: Journal) -> tuple[Delivery, list[StoredRecord]]:
-    """Products a and b, two events each, in partitions 0 and 1."""
-    records = []
-    for number, product in enumerate("ab"):
-        facts = await stage.store(f"product-{product}", *(ProductRenamed(old="-", new=name) for name in ("x", "y")))
-        records += [
-            StoredRecord("t", number, offset, product.encode(), fact.data, cloudevents.headers_of(fact))
-            for offset, fact in enumerate(facts)
-        ]
-    starts = {Partition("t", 0): 0, Partition("t", 1): 0}
-    async with stage.worker.connection() as connection:
-        await offsets.open_partitions(connection, effect.name, starts)
-    metrics = ConsumerMetrics(CollectorRegistry())
-    member = Delivery(effect, stage.worker, metrics, leaving=asyncio.Event(), lanes=Lanes(2, worth_it_from=4))
-    member.positions.update(starts)
-    return member, records
-
-
-async def test_partitions_of_different_lanes_are_applied_at_the_same_time(stage: Stage) -> None:
-    member, records = await two_lanes(stage, Meeting(stage))
-    await member.deliver(records)
-    assert member.positions == {Partition("t", 0): 2, Partition("t", 1): 2}
-    assert (await written(stage, "a"), await written(stage, "b")) == ([1, 2], [1, 2])
-
-
-async def test_few_records_share_a_transaction(stage: Stage, journal: Journal) -> None:
-    member, records = await two_lanes(stage, journal)
-    await member.deliver([records[0], records[2]])
-    assert journal.calls == 1
-
-
-async def test_a_lane_that_lost_its_partition_leaves_the_other_alone(stage: Stage, journal: Journal) -> None:
-    member, records = await two_lanes(stage, journal)
-    async with stage.worker.connection() as connection:
-        await offsets.advance(connection, journal.name, [Step(Partition("t", 0), 0, 2, 0, 0)])
-    with pytest.raises(OffsetsMoved) as refused:
-        await member.deliver(records)
-    assert refused.value.partitions == {Partition("t", 0)}
-    assert member.positions == {Partition("t", 0): 0, Partition("t", 1): 2}
-    assert (await written(stage, "a"), await written(stage, "b")) == ([], [1, 2])
-
-
-async def test_offsets_move_only_from_where_they_are_believed_to_be(stage: Stage, journal: Journal) -> None:
-    await opened(stage.worker, journal.name, 5)
-    async with stage.worker.connection() as connection:
-        partition = Partition("t", 0)
-        await offsets.advance(connection, journal.name, [Step(partition, 5, 8, 0, 0)])
-        with pytest.raises(OffsetsMoved):
-            await offsets.advance(connection, journal.name, [Step(partition, 5, 9, 0, 0)])
-        assert await offsets.load_offsets(connection, journal.name) == {partition: 8}
-
-
-async def test_records_of_partitions_that_are_not_held_are_dropped(stage: Stage, journal: Journal) -> None:
-    await opened(stage.worker, journal.name, 0)
-    await delivery(stage, journal).deliver([a_record(0)])
-    assert journal.calls == 0
-
-
-async def test_records_from_below_the_stored_offset_are_not_applied(stage: Stage, journal: Journal) -> None:
-    await opened(stage.worker, journal.name, 7)
-    member = delivery(stage, journal)
-    member.positions[Partition("t", 0)] = 7
-    with pytest.raises(OffsetsMoved):
-        await member.deliver([a_record(3)])
-
-
-async def test_records_that_were_on_their_way_before_the_stored_offset_was_sought_are_not_applied(
-    stage: Stage, journal: Journal
-) -> None:
-    await opened(stage.worker, journal.name, 3)
-    member = delivery(stage, journal)
-    member.positions[Partition("t", 0)] = 3
-    with pytest.raises(OffsetsMoved):
-        await member.deliver([a_record(5)])
-    assert member.positions[Partition("t", 0)] == 3
-
-
-async def test_where_kafka_has_nothing_at_the_stored_offset_reading_goes_on_behind_it(
-    stage: Stage, journal: Journal
-) -> None:
-    await opened(stage.worker, journal.name, 3)
-    member = delivery(stage, journal)
-    member.positions[Partition("t", 0)] = 3
-    with pytest.raises(OffsetsMoved):
-        await member.deliver([a_record(5)])
-    await member.deliver([a_record(5)])  # what was read again from the stored offset on
-    assert member.positions[Partition("t", 0)] == 6
-
-
 async def test_a_database_put_back_to_an_earlier_state_is_noticed_without_a_new_record(
     stage: Stage, journal: Journal
 ) -> None:
@@ -381,14 +162,6 @@ async def test_a_database_put_back_to_an_earlier_state_is_noticed_without_a_new_
                 "update consumer_offsets set next_offset = 0 where consumer = %s and next_offset > 0", (journal.name,)
             )
         await wait_for(stage, "a", [1, 2])
-
-
-async def test_a_pause_ends_at_once_when_asked_to_leave(stage: Stage, journal: Journal) -> None:
-    leaving = asyncio.Event()
-    leaving.set()
-    member = Delivery(journal, stage.worker, ConsumerMetrics(CollectorRegistry()), leaving=leaving)
-    with pytest.raises(Leaving):
-        await member.pause(30)
 
 
 def test_the_watchdog_barks_only_when_records_wait_and_nothing_moves() -> None:
