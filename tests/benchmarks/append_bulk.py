@@ -28,14 +28,16 @@ from tests.benchmarks.part import Size, servers
 from tests.benchmarks.progress import Progress
 
 ABOUT: Final = f"""
-New products, one event and one claimed SKU each, {CHUNK} streams to a transaction as an import has them: versions and
-claims are checked, outbox rows written, row-level security holds. The control copies the same events, put into COPY's
+New products, one event and one claimed SKU each: versions and claims are checked, outbox rows written, row-level
+security holds (under which PostgreSQL takes no COPY). In one transaction, and with {CHUNK} products to a transaction as
+an import has them, which then waits for the disk a hundred times. The control copies the same events, put into COPY's
 format before the clock starts, in one transaction into a table of the same columns, defaults and indexes; it checks
 nothing but the indexes' uniqueness. The second one copies the rows of streams, claims and outbox as well, each into its
 like. These are emptied before each round; the store's own tables grow.
 """
 COPY: Final = "COPY of the events"
 COPY_ALL: Final = "COPY of events, streams, claims, outbox"
+IN_CHUNKS: Final = f"SyncStore, {CHUNK} products to a transaction"
 ORG: Final = "toko"
 SQL: Final = load(Path(__file__).with_suffix(".sql"))
 COLUMNS: Final = {
@@ -72,13 +74,14 @@ async def measure(size: Size, progress: Progress) -> Part:
             async with open_pool(url, role=APP, name="bench", min_size=1) as pool:
                 store = PostgresEventStore(pool)
                 progress.step("warm-up")
-                await append(store, products(CHUNK))
+                await append(store, products(CHUNK), CHUNK)
                 for number in range(plan.rounds):
                     progress.step(f"round {number + 1} of {plan.rounds}")
                     appends = products(plan.products)
                     for name, tables in ((COPY, ["events"]), (COPY_ALL, list(COLUMNS))):
                         comparison.add(name, plan.products / copy(connection, rows_of(appends), tables))
-                    comparison.add(OURS, plan.products / await append(store, appends))
+                    comparison.add(OURS, plan.products / await append(store, appends, plan.products))
+                    comparison.add(IN_CHUNKS, plan.products / await append(store, products(plan.products), CHUNK))
     return found
 
 
@@ -116,11 +119,11 @@ def product(identity: str, number: int) -> Append:
     )
 
 
-async def append(store: PostgresEventStore, appends: Sequence[Append]) -> float:
-    """Seconds."""
+async def append(store: PostgresEventStore, appends: Sequence[Append], chunk: int) -> float:
+    """Seconds, with so many products to a transaction."""
     began = time.perf_counter()
-    for first in range(0, len(appends), CHUNK):
-        outcomes = await store.append_many(ORG, appends[first : first + CHUNK])
+    for first in range(0, len(appends), chunk):
+        outcomes = await store.append_many(ORG, appends[first : first + chunk])
         assert all(isinstance(outcome, Appended) for outcome in outcomes)
     return time.perf_counter() - began
 
