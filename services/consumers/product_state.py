@@ -10,24 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import Struct
 from psycopg import AsyncConnection
 
 from domain.messages import RecordedEvent
 from domain.ports import EventStore
-from domain.product.events import ProductEvent
-from domain.product.state import Product, ProductState
+from domain.product.state import Product
 from domain.values import category_of
-from services.usecases.aggregates import PRODUCT
-from services.usecases.remembered import Remembered
-from services.usecases.repository import from_store
+from services.consumers.states import States
 
 PAGE: Final = 1_000
-REMEMBERED: Final = 20_000
-"""Products."""
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -42,12 +36,6 @@ class Producer(Protocol):
         ...
 
 
-class _Known(Struct, frozen=True):
-    last: RecordedEvent
-    """Of those in the state."""
-    state: ProductState
-
-
 class PublishProductState:
     """An effect of the consumer "product-state"."""
 
@@ -56,9 +44,8 @@ class PublishProductState:
     def __init__(self, topics: tuple[str, ...], state_topic: str, store: EventStore, producer: Producer) -> None:
         self.topics = topics
         self._state_topic = state_topic
-        self._store = store
+        self._states = States(store)
         self._producer = producer
-        self._known: Remembered[tuple[str, str], _Known] = Remembered(REMEMBERED)
 
     async def apply(self, connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> None:  # noqa: ARG002  # the offsets alone are stored
         moved: dict[str, dict[str, RecordedEvent]] = defaultdict(dict)
@@ -69,20 +56,12 @@ class PublishProductState:
         for org_id, streams in moved.items():
             names = list(streams)
             for start in range(0, len(names), PAGE):
-                now = await self._read(org_id, names[start : start + PAGE])
-                sent += [await self._publish(one.last, one.state) for one in now if isinstance(one.state, Product)]
+                # Whether or not that was published before: the topic may have been made anew.
+                now = await self._states.read(org_id, names[start : start + PAGE])
+                sent += [
+                    await self._publish(one.last, one.state) for one in now.values() if isinstance(one.state, Product)
+                ]
         await asyncio.gather(*sent)
-
-    async def _read(self, org_id: str, streams: Sequence[str]) -> list[_Known]:
-        """As the products are now, whether or not that was published before: the topic may have been made anew."""
-        known = {stream: one for stream in streams if (one := self._known.get((org_id, stream)))}
-        after = {stream: one.last.version for stream, one in known.items()}
-        for stream, news in (await self._store.read_streams(org_id, streams, after=after)).items():
-            before = known[stream].state if stream in known else PRODUCT.decider.initial
-            state = PRODUCT.decider.fold(cast("list[ProductEvent]", from_store(news)), before)
-            known[stream] = _Known(news[-1], state)
-            self._known.put((org_id, stream), known[stream])
-        return list(known.values())
 
     async def _publish(self, last: RecordedEvent, product: Product) -> Awaitable[object]:
         headers = [
