@@ -99,3 +99,11 @@ def recorded(url: str, *, after: int = 0) -> list[RecordedEvent]:
     """What is in the event store behind that position, in order."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
         return [RecordedEvent(**row) for row in connection.execute(READ, {"after": after})]
+
+
+async def last_position(pool: Pool) -> int:
+    """0 where there is no event."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute("select coalesce(max(position), 0) from events")).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
+import multiprocessing
 import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 import structlog
@@ -22,6 +25,8 @@ from infrastructure.local_stack.stack import Part as Server
 from tests.benchmarks.figures import Part
 from tests.benchmarks.progress import Progress
 
+P = ParamSpec("P")
+T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[2]
 JARS: Final = ROOT / ".local" / "jars"
 
@@ -53,6 +58,13 @@ def keep_quiet() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+async def alone(turn: Callable[P, T], *arguments: P.args, **more: P.kwargs) -> T:
+    """A function of a module in a new process, as in service: nobody's objects are another's burden."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=keep_quiet) as elsewhere:
+        return await asyncio.wrap_future(elsewhere.submit(turn, *arguments, **more))
 
 
 def run(name: str, measure: Callable[[Size, Progress], Awaitable[Part]], *, knows_large: bool = False) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -29,16 +27,19 @@ from projections.registry import VIEWS
 from projections.runner import LANES, LIVE, Projections
 from tests.benchmarks import part, processors
 from tests.benchmarks.figures import OURS, Comparison, Part
-from tests.benchmarks.ground import ground, load_products, recorded
-from tests.benchmarks.part import Size
+from tests.benchmarks.ground import ground, last_position, load_products, recorded
+from tests.benchmarks.part import Size, alone
 from tests.benchmarks.progress import Progress
 from tests.support.installation import until
 
 ABOUT: Final = """
 The views already hold products, ten events each, when new products come: ten events each again, one after the other of
 each, so that hardly two events of a batch share a row. All of them are in Kafka when one live runner starts, in a
-process X control reads the same records from Kafka with the same client and makes
-events of them, and does nothing with them. PostgreSQL does not wait for the disk here.
+process of its own; the time runs from when it joins the consumer group until its offsets, which it commits with the
+rows of all views, are at the end. The control reads the same records from Kafka with the same client and makes events
+of them, and does nothing with them. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an event
+takes of all three, divided by the processors there are, is the least time it can take here. PostgreSQL does not wait
+for the disk.
 """
 READING: Final = "reading the records alone"
 PATIENCE: Final = 600.0
@@ -142,28 +143,18 @@ def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> Run:
                 stop.set()
                 await consuming
 
-    part.keep_quiet()
     return uvloop.run(running())
 
 
 async def project(url: str, events: int, pool: Pool, kafka: KafkaSettings) -> Run:
     """Of so many events."""
     before = sum((await stored_offsets(pool)).values())
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
-        running = asyncio.get_running_loop().run_in_executor(elsewhere, run_live, url, kafka, before + events)
-        return await running
+    return await alone(run_live, url, kafka, before + events)
 
 
 async def stored_offsets(pool: Pool) -> dict[Partition, int]:
     async with pool.connection() as connection:
         return await load_offsets(connection, LIVE)
-
-
-async def last_position(pool: Pool) -> int:
-    async with pool.connection() as connection:
-        row = await (await connection.execute("select coalesce(max(position), 0) from events")).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 if __name__ == "__main__":

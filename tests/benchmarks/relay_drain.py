@@ -12,12 +12,12 @@ from infrastructure.kafka.topics import create_or_check
 from infrastructure.postgres.pool import Pool
 from tests.benchmarks import part
 from tests.benchmarks.figures import OURS, Comparison, Part
-from tests.benchmarks.part import Size, servers
+from tests.benchmarks.part import Size, alone, servers
 from tests.benchmarks.peers import debezium, debezium_jars, debezium_rows
 from tests.benchmarks.peers.installed import missing, versions
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import fill, scratch_database
-from tests.benchmarks.relay_turns import alone, bare_send, calm, drain, of_faststream_outbox, of_txoutbox, ours, waiting
+from tests.benchmarks.relay_turns import bare_send, calm, drain, of_faststream_outbox, of_txoutbox, ours, waiting
 
 ABOUT: Final = """
 A backlog of events of about 300 bytes and fifteen headers, ten events to a product, drained by one relay in one process

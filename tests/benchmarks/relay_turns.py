@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import multiprocessing
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -28,21 +26,13 @@ from relay.metrics import RelayMetrics
 from relay.publisher import Publisher, headers_of
 from relay.relay import Relay
 from relay.routing import topic_of
-from tests.benchmarks import part
 from tests.benchmarks.peers import faststream_outbox, txoutbox
 from tests.benchmarks.peers.records import Record
 from tests.benchmarks.relay_load import BACKLOG, fill
 
-P = ParamSpec("P")
 T = TypeVar("T")
 PRODUCER: Final[dict[str, Any]] = {"enable_idempotence": True, "max_batch_size": 512 * 1024}
 WARM_UP: Final = 1_000
-
-
-async def alone(turn: Callable[P, T], *arguments: P.args, **more: P.kwargs) -> T:
-    """A function of this module in a new process."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
-        return await asyncio.wrap_future(elsewhere.submit(turn, *arguments, **more))
 
 
 class Ours(NamedTuple):
@@ -111,7 +101,6 @@ def of_faststream_outbox(url: str, kafka: KafkaSettings, limit: float, workers: 
 
 
 def _run(turn: Coroutine[Any, Any, T]) -> T:
-    part.keep_quiet()
     collect_rarely()
     return uvloop.run(turn)
 

@@ -26,7 +26,7 @@ from projections.runner import Projections
 from tests.benchmarks import part
 from tests.benchmarks.append_load import FINGERPRINT, ORG, RESPONSE, event
 from tests.benchmarks.figures import LOWER, Comparison, Part
-from tests.benchmarks.ground import load_products, recorded
+from tests.benchmarks.ground import last_position, load_products, recorded
 from tests.benchmarks.part import Size, servers
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import scratch_database
@@ -113,7 +113,7 @@ class Store:
 
     async def cost(self, events: int) -> Cost:
         appends = [self._change(number) for number in self._random.sample(range(1, self.products + 1), events)]
-        before = await self._last_position()
+        before = await last_position(self._worker)
         appending = await self._append(appends)
         relaying = await drain(self._worker, self._kafka, events)
         showing = await self._show(before, events)
@@ -154,12 +154,6 @@ class Store:
             async with self._worker.connection() as connection, connection.transaction():
                 await projections.apply(connection, facts[first : first + BATCH])
         return time.perf_counter() - began
-
-    async def _last_position(self) -> int:
-        async with self._worker.connection() as connection:
-            row = await (await connection.execute("select max(position) from events")).fetchone()
-        assert row is not None
-        return int(row[0])
 
 
 def _name(products: int) -> str:
