@@ -112,7 +112,8 @@ class Relay:
             return len(published.acknowledged)
         except BaseException:
             self.forget()
-            await self._deletion_ended()
+            # However the delete under way ends, what it leaves is read again in its place, before later rows of a key.
+            await asyncio.gather(self.settled(), return_exceptions=True)
             raise
         finally:
             self._under_way = []
@@ -163,13 +164,6 @@ class Relay:
             self._deleting = asyncio.create_task(self._delete(published.acknowledged, dict(shards)))
         if published.refused:
             await self._park(published.refused, shards)
-
-    async def _deletion_ended(self) -> None:
-        """However it ended: what it has left is read again in its place, before the later rows of its keys."""
-        deleting, self._deleting = self._deleting, None
-        if deleting is not None:
-            await asyncio.gather(deleting, return_exceptions=True)
-        self._deleted = []
 
     async def settled(self) -> None:
         """Wait until what was acknowledged is deleted. Raises what the database raised."""

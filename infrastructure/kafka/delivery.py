@@ -84,13 +84,14 @@ class Delivery:
         owned = [record for record in records if partition_of(record) in self.positions]
         self._check_order(owned)
         ended = await asyncio.gather(*map(self._deliver, self._in_lanes(owned)), return_exceptions=True)
-        failures = [failure for failure in ended if isinstance(failure, BaseException)]
-        moved = [failure for failure in failures if isinstance(failure, OffsetsMoved)]
-        if moved and len(moved) == len(failures):
-            raise OffsetsMoved(partition for failure in moved for partition in failure.partitions)
-        for failure in failures:
-            if failure not in moved:
+        moved: set[Partition] = set()
+        for failure in ended:
+            if isinstance(failure, OffsetsMoved):
+                moved |= failure.partitions
+            elif failure is not None:
                 raise failure
+        if moved:
+            raise OffsetsMoved(moved)
 
     def _in_lanes(self, records: Sequence[Record]) -> list[list[Record]]:
         """What has a key in common stays together: topics are cut alike, so lanes go by the number of a partition."""

@@ -33,6 +33,14 @@ async def opened(pool: Pool, consumer: str, offset: int) -> None:
         await offsets.open_partitions(connection, consumer, {Partition("t", 0): offset})
 
 
+async def at(stage: Stage, effect: Journal, offset: int) -> Delivery:
+    """A member that holds the partition from its stored offset on."""
+    await opened(stage.worker, effect.name, offset)
+    member = delivery(stage, effect)
+    member.positions[Partition("t", 0)] = offset
+    return member
+
+
 async def test_measuring_does_not_wait_for_a_batch_that_holds_a_partition(stage: Stage, journal: Journal) -> None:
     name, held, free = journal.name, Partition("t", 0), Partition("t", 1)
     async with stage.worker.connection() as batch, stage.worker.connection() as meter:
@@ -130,9 +138,7 @@ async def test_records_of_partitions_that_are_not_held_are_dropped(stage: Stage,
 
 
 async def test_records_from_below_the_stored_offset_are_not_applied(stage: Stage, journal: Journal) -> None:
-    await opened(stage.worker, journal.name, 7)
-    member = delivery(stage, journal)
-    member.positions[Partition("t", 0)] = 7
+    member = await at(stage, journal, 7)
     with pytest.raises(OffsetsMoved):
         await member.deliver([a_record(3)])
 
@@ -140,9 +146,7 @@ async def test_records_from_below_the_stored_offset_are_not_applied(stage: Stage
 async def test_records_that_were_on_their_way_before_the_stored_offset_was_sought_are_not_applied(
     stage: Stage, journal: Journal
 ) -> None:
-    await opened(stage.worker, journal.name, 3)
-    member = delivery(stage, journal)
-    member.positions[Partition("t", 0)] = 3
+    member = await at(stage, journal, 3)
     with pytest.raises(OffsetsMoved):
         await member.deliver([a_record(5)])
     assert member.positions[Partition("t", 0)] == 3
@@ -151,9 +155,7 @@ async def test_records_that_were_on_their_way_before_the_stored_offset_was_sough
 async def test_where_kafka_has_nothing_at_the_stored_offset_reading_goes_on_behind_it(
     stage: Stage, journal: Journal
 ) -> None:
-    await opened(stage.worker, journal.name, 3)
-    member = delivery(stage, journal)
-    member.positions[Partition("t", 0)] = 3
+    member = await at(stage, journal, 3)
     with pytest.raises(OffsetsMoved):
         await member.deliver([a_record(5)])
     await member.deliver([a_record(5)])  # what was read again from the stored offset on
