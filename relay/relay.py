@@ -65,7 +65,7 @@ class Relay:
         self._deleting: asyncio.Task[None] | None = None
         self._deleted: list[Pending] = []
         self._behind = False
-        self.horizon = Horizon(0, (), 0, 0, 0)
+        self.horizon = Horizon(0, {}, 0, 0, 0)
         """As it was seen last."""
 
     def busy_shards(self) -> set[int]:
@@ -152,9 +152,10 @@ class Relay:
         return True
 
     async def _pending(self, shards: Mapping[int, int]) -> list[Pending]:
-        low = self._mark.position
-        under_way = [row.position for row in (*self._deleted, *self._under_way) if row.position > low]
-        return await self._outbox.pending(low=low, shards=shards, under_way=under_way, limit=self._batch)
+        low, passed = self._mark.position, self._mark.passed
+        lowest = min((low, *passed.values()))
+        under_way = [row.position for row in (*self._deleted, *self._under_way) if row.position > lowest]
+        return await self._outbox.pending(low=low, passed=passed, shards=shards, under_way=under_way, limit=self._batch)
 
     async def _settle(self, published: Published, shards: Mapping[int, int]) -> None:
         await self.settled()

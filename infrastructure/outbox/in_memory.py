@@ -93,12 +93,20 @@ class InMemoryOutbox:
         tables = self._tables
         free = sum(lease.owner is None for lease in tables.leases)
         relays = len({lease.owner for lease in tables.leases if lease.owner is not None})
-        return Horizon(tables.given_out, list(tables.open), tables.rewinds, free, relays)
+        appenders = {name: name if rows else None for name, rows in tables.open.items()}
+        return Horizon(tables.given_out, appenders, tables.rewinds, free, relays)
 
     async def pending(
-        self, *, low: int, shards: Collection[int], under_way: Collection[int], limit: int
+        self,
+        *,
+        low: int,
+        passed: Mapping[str, int],
+        shards: Collection[int],
+        under_way: Collection[int],
+        limit: int,
     ) -> list[Pending]:
         tables = self._tables
+        low = min((low, *(floor for name, floor in passed.items() if name not in tables.open)))
         left_out, wanted = set(under_way), set(shards)
         found = [
             row

@@ -16,9 +16,18 @@ class OutboxPort(Protocol):
         ...
 
     async def pending(
-        self, *, low: int, shards: Collection[int], under_way: Collection[int], limit: int
+        self,
+        *,
+        low: int,
+        passed: Mapping[str, int],
+        shards: Collection[int],
+        under_way: Collection[int],
+        limit: int,
     ) -> list[Pending]:
-        """Visible rows of these shards above position `low`, but for those under way; all under one snapshot."""
+        """Visible rows of these shards above position `low`, but for those under way; all under one snapshot.
+
+        `passed` are transactions with their floors: of one that this read can see, rows above the floor come as well.
+        """
         ...
 
     async def delete(self, rows: Sequence[Pending], terms: Mapping[int, int]) -> int:

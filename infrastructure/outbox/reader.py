@@ -50,7 +50,8 @@ class Refused(NamedTuple):
 
 class Horizon(NamedTuple):
     given_out: int
-    appenders: Sequence[str]
+    appenders: Mapping[str, str | None]
+    """Who may still commit a position up to there -> the transaction's id, if a read can tell whether it sees it."""
     rewinds: int
     free_shards: int
     relays: int
@@ -71,15 +72,31 @@ class Outbox:
         return Horizon(*row)
 
     async def pending(
-        self, *, low: int, shards: Collection[int], under_way: Collection[int], limit: int
+        self,
+        *,
+        low: int,
+        passed: Mapping[str, int],
+        shards: Collection[int],
+        under_way: Collection[int],
+        limit: int,
     ) -> list[Pending]:
-        """Visible rows of these shards above position `low`, but for those under way."""
+        """Visible rows of these shards above position `low`, but for those under way.
+
+        `passed` are transactions with their floors: of one that this read can see, rows above the floor come as well.
+        """
         async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
             for name in AS_BYTES:
                 cursor.adapters.register_loader(name, ByteaBinaryLoader)
             await cursor.execute(
                 SQL["pending"],
-                {"low": low, "shards": _array(shards), "under_way": _array(under_way), "limit": limit},
+                {
+                    "low": low,
+                    "passed": _array(passed),
+                    "floors": _array(passed.values()),
+                    "shards": _array(shards),
+                    "under_way": _array(under_way),
+                    "limit": limit,
+                },
                 # With many under way, PostgreSQL looks them up in a hash only when it plans with the values at hand.
                 prepare=len(under_way) < 100,
             )
@@ -116,6 +133,6 @@ class Outbox:
             return cursor.rowcount
 
 
-def _array(numbers: Iterable[int]) -> str:
+def _array(numbers: Iterable[int | str]) -> str:
     """An array as PostgreSQL reads it; a list of thousands would be adapted number by number."""
     return "{" + ",".join(map(str, numbers)) + "}"

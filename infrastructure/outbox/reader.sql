@@ -1,12 +1,16 @@
 -- name: horizon
--- The highest position given out, then who may still commit a lower one: an appender holds this lock before it draws a
--- position until after its commit can be seen. With them free shards and the number of relays.
+-- The highest position given out, then who may still commit a lower one, by virtual transaction: an appender holds this
+-- lock before it draws a position until after its commit can be seen. Its transaction is named once it has an id and
+-- runs in this statement's snapshot. With them free shards and the number of relays.
 select given.last_value,
-    array(
-        select virtualtransaction from pg_locks
-        where given.last_value is not null and locktype = 'relation' and relation = 'events'::regclass
-            and database = (select oid from pg_database where datname = current_database())
-            and mode = 'RowExclusiveLock' and granted
+    (
+        select coalesce(json_object_agg(held.virtualtransaction, running.xid), '{}')
+        from pg_locks held
+        left join pg_stat_get_activity(null) session on session.pid = held.pid
+        left join pg_snapshot_xip(pg_current_snapshot()) running (xid) on running.xid::xid = session.backend_xid
+        where given.last_value is not null and held.locktype = 'relation' and held.relation = 'events'::regclass
+            and held.database = (select oid from pg_database where datname = current_database())
+            and held.mode = 'RowExclusiveLock' and held.granted
     ),
     (select sum(rewinds)::bigint from relay_leases),
     (select count(*) from relay_leases where owner is null),
@@ -15,7 +19,8 @@ from (select last_value from event_position offset 0) given;
 
 -- name: pending
 -- Rows of owned shards that are visible now, by position, in one statement and so under one snapshot; all but numbers
--- as the bytes of their text. The lateral join keeps the planner at one index look-up a row, however large `events` is.
+-- as the bytes of their text. Above `low`, or from the floor of a passed transaction on, if this snapshot sees it.
+-- The lateral join keeps the planner at one index look-up a row, however large `events` is.
 select o.position, o.shard,
     exists (select from outbox_parked p where p.partition_key = e.partition_key),
     (select sum(rewinds)::bigint from relay_leases),
@@ -24,7 +29,12 @@ select o.position, o.shard,
     e.correlation_id::text, e.causation_id::text, e.batch_id::text
 from (
     select position, shard from outbox
-    where position > %(low)s and shard = any (%(shards)s::smallint[]) and position <> all (%(under_way)s::bigint[])
+    where position > (
+            select least(%(low)s::bigint, min(floor))
+            from unnest(%(passed)s::xid8[], %(floors)s::bigint[]) as passed (xid, floor)
+            where pg_visible_in_snapshot(xid, pg_current_snapshot())
+        )
+        and shard = any (%(shards)s::smallint[]) and position <> all (%(under_way)s::bigint[])
     order by position
     limit %(limit)s
 ) o

@@ -149,7 +149,7 @@ async def waiting(pool: Pool) -> list[Record]:
     """What is in the outbox, read and made; the database is left as it is."""
     records, low = [], 0
     outbox = Outbox(pool, "nobody")
-    while rows := await outbox.pending(low=low, shards=range(SHARDS), under_way=(), limit=50_000):
+    while rows := await outbox.pending(low=low, passed={}, shards=range(SHARDS), under_way=(), limit=50_000):
         for row in rows:
             topic = topic_of(row.stream_id)
             assert topic is not None

@@ -33,7 +33,7 @@ class Stand(Protocol):
 
 
 async def pending(stand: Stand, **how: Any) -> list[Pending]:
-    asked: dict[str, Any] = {"low": 0, "shards": range(SHARDS), "under_way": (), "limit": 100, **how}
+    asked: dict[str, Any] = {"low": 0, "passed": {}, "shards": range(SHARDS), "under_way": (), "limit": 100, **how}
     return await stand.mine.pending(**asked)
 
 
@@ -67,7 +67,19 @@ class OutboxContract:
         assert (horizon.given_out, len(horizon.appenders)) == (late[-1], 1)
         await stand.commit()
         assert await left(stand) == early + late
-        assert list((await stand.mine.horizon(10)).appenders) == []
+        assert (await stand.mine.horizon(10)).appenders == {}
+
+    async def test_a_read_begins_at_the_floor_of_a_passed_transaction_once_it_sees_it(self, stand: Stand) -> None:
+        below = await stand.store(Fact("a", 1))
+        early = await stand.begin(Fact("b", 1))
+        late = await stand.store(Fact("c", 1), Fact("d", 1))
+        (transaction,) = (await stand.mine.horizon(10)).appenders.values()
+        assert transaction is not None
+        how: dict[str, Any] = {"low": late[0], "passed": {transaction: below[0]}}
+        assert [row.position for row in await pending(stand, **how)] == late[1:]
+        await stand.commit()
+        assert [row.position for row in await pending(stand, **how)] == early + late
+        assert [row.position for row in await pending(stand, low=late[0])] == late[1:]
 
     async def test_exactly_what_is_named_is_deleted_once(self, stand: Stand) -> None:
         positions = await stand.store(*rounds(["a", "b", "c"], [1, 2]))

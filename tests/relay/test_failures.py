@@ -72,7 +72,7 @@ async def test_a_zombie_deletes_and_parks_nothing(world: World) -> None:
 
     await until(taken)
     outbox = Outbox(world.pool, "zombie")
-    rows = await outbox.pending(low=0, shards=list(old), under_way=(), limit=10)
+    rows = await outbox.pending(low=0, passed={}, shards=list(old), under_way=(), limit=10)
 
     assert len(rows) == 1
     assert await outbox.delete(rows, old) == 0

@@ -104,10 +104,16 @@ class Outbox(InMemoryOutbox):
         return found
 
     async def pending(
-        self, *, low: int, shards: Collection[int], under_way: Collection[int], limit: int
+        self,
+        *,
+        low: int,
+        passed: Mapping[str, int],
+        shards: Collection[int],
+        under_way: Collection[int],
+        limit: int,
     ) -> list[Pending]:
         await self._world.moment()
-        found = await super().pending(low=low, shards=shards, under_way=under_way, limit=limit)
+        found = await super().pending(low=low, passed=passed, shards=shards, under_way=under_way, limit=limit)
         await self._world.moment()
         return found
 

@@ -213,6 +213,9 @@ class Database:
         self.unflushed: list[tuple[str, Any, Any]] = []
         self.sequences: dict[str, int] = {}
         self.appenders: dict[str, Any] = {}
+        """Who holds the lock that an append takes."""
+        self.running: set[str] = set()
+        """Those of them that have a transaction id and have not ended."""
         self.advisory: dict[str, Any] = {}
         """Locks of sessions, by name."""
         self.trace: list[str] = []

@@ -35,9 +35,13 @@ def _by_range(_: Meaning) -> Meaning:
 def _blind_to_appenders(horizon: Meaning) -> Meaning:
     def look(tx: Transaction, p: Values) -> Result:
         ((given_out, _, *rest),) = horizon(tx, p).rows
-        return Result([(given_out, [], *rest)])
+        return Result([(given_out, {}, *rest)])
 
     return look
+
+
+def _blind_to_what_was_passed(pending: Meaning) -> Meaning:
+    return lambda tx, p: pending(tx, {**p, "passed": "{}", "floors": "{}"})
 
 
 def _renewing_what_has_run_out(_: Meaning) -> Meaning:
@@ -117,8 +121,36 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         name="lets the low mark pass appends that are under way",
         scenario=RELAY,
         module="infrastructure.outbox.low_mark",
-        before="        if not appenders:\n",
+        before="        if not waited_for:\n",
         after="        if True:\n",
+    ),
+    Mutant(
+        name="does not come back for what was passed when it has ended",
+        scenario=RELAY,
+        module="infrastructure.outbox.low_mark",
+        before="self.position = min(self.position, self.passed.pop(ended))",
+        after="self.passed.pop(ended)",
+    ),
+    Mutant(
+        name="passes transactions that no read can tell of",
+        scenario=RELAY,
+        module="infrastructure.outbox.low_mark",
+        before="waited_for = {name for name, xid in appenders.items() if xid not in self.passed}",
+        after="waited_for = {name for name, xid in appenders.items() if xid and xid not in self.passed}",
+    ),
+    Mutant(
+        name="begins at what was passed too high",
+        scenario=RELAY,
+        module="infrastructure.outbox.low_mark",
+        before="xid: self._settled for name",
+        after="xid: given_out for name",
+    ),
+    Mutant(
+        name="sends again what is under way below the mark",
+        scenario=RELAY,
+        module="relay.relay",
+        before="lowest = min((low, *passed.values()))",
+        after="lowest = low",
     ),
     Mutant(
         name="does not notice that parked events have come back",
@@ -209,6 +241,12 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
     ),
     MutantStatement(
         name="sees no appends under way", scenario=RELAY, text=OUTBOX["horizon"], means=_blind_to_appenders
+    ),
+    MutantStatement(
+        name="reads above an append that has been passed, and has ended",
+        scenario=RELAY,
+        text=OUTBOX["pending"],
+        means=_blind_to_what_was_passed,
     ),
     MutantStatement(
         name="renews leases that have become another's",

@@ -86,20 +86,27 @@ def _leave(tx: Transaction, p: Values) -> Result:
 def _horizon(tx: Transaction, p: Values) -> Result:
     free = sum(lease.owner is None for lease in tx.database.tables["relay_leases"].values())
     given_out = tx.database.sequences.get("event_position", 0)
-    return Result([(given_out, list(tx.database.appenders), _rewinds(tx), free, _members(tx, p["ttl"]))])
+    appenders = {name: name if name in tx.database.running else None for name in tx.database.appenders}
+    return Result([(given_out, appenders, _rewinds(tx), free, _members(tx, p["ttl"]))])
 
 
 def _rewinds(tx: Transaction) -> int:
     return sum(lease.rewinds for lease in tx.database.tables["relay_leases"].values())
 
 
+def _names(array: str) -> list[str]:
+    return [name for name in array[1:-1].split(",") if name]
+
+
 def _numbers(array: str) -> list[int]:
-    return [int(number) for number in array[1:-1].split(",") if number]
+    return list(map(int, _names(array)))
 
 
 @STATEMENTS.means(OUTBOX["pending"], "pending")
 def _pending(tx: Transaction, p: Values) -> Result:
-    low, shards, under_way = p["low"], set(_numbers(p["shards"])), set(_numbers(p["under_way"]))
+    shards, under_way = set(_numbers(p["shards"])), set(_numbers(p["under_way"]))
+    passed = zip(_names(p["passed"]), _numbers(p["floors"]), strict=True)
+    low = min((p["low"], *(floor for name, floor in passed if name not in tx.database.running)))
     found = [
         position
         for position, shard in tx.scan("outbox")

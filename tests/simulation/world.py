@@ -101,6 +101,8 @@ class World:
             if self.chance(0.2):  # it has its lock, and no position yet
                 return
         position = self.database.next_of("event_position")
+        if position % 4:  # else it gets its transaction's id a moment after its position
+            self.database.running.add(one.name)
         version = len(self.committed[stream]) + len(one.rows) + 1
         row = recorded(position, stream, version)
         one.rows.append(row)
@@ -116,6 +118,7 @@ class World:
                 self.database.tables["outbox"][row.position] = row.shard
             self.committed[stream] += one.rows
             self.database.unflushed.clear()
+        self.database.running.discard(one.name)
         if self.chance(0.3):  # the lock is released a moment after the commit can be seen
             self.loop.later(0.001, self.database.appenders.pop, one.name)
         else:

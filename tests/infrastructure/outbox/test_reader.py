@@ -39,7 +39,7 @@ class Bench:
             return await store(connection, facts)
 
     async def pending(self, **how: Any) -> list[Pending]:
-        asked: dict[str, Any] = {"low": 0, "shards": EVERY, "under_way": (), "limit": 1_000, **how}
+        asked: dict[str, Any] = {"low": 0, "passed": {}, "shards": EVERY, "under_way": (), "limit": 1_000, **how}
         return await self.outbox.pending(**asked)
 
     async def left(self) -> list[int]:
@@ -256,4 +256,4 @@ async def test_the_horizon_names_appenders_until_they_have_committed(bench: Benc
     await Leases(bench.pool, "mine").release([1, 2])
 
     seen = await bench.outbox.horizon(ttl=10)
-    assert (seen.given_out, seen.appenders, seen.free_shards) == (drawn, [], 2)
+    assert (seen.given_out, seen.appenders, seen.free_shards) == (drawn, {}, 2)

@@ -37,7 +37,7 @@ def parked(database_url: str) -> int:
             stored = await store(connection, [*rounds(["p1"], [1, 2, 3]), *rounds(["p2"], [1, 2])])
         terms = await Leases(pool, "relay-a", ttl=60).claim(SHARDS)
         outbox = Outbox(pool, "relay-a")
-        rows = await outbox.pending(low=0, shards=range(SHARDS), under_way=(), limit=10)
+        rows = await outbox.pending(low=0, passed={}, shards=range(SHARDS), under_way=(), limit=10)
         first, *others = [row for row in rows if row.partition_key == b"p1"]
         refused = [Refused(first, "too large for Kafka"), *(Refused(row, None) for row in others)]
         assert await outbox.park(refused, terms) == 3
