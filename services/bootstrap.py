@@ -113,7 +113,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     """Bring what commands have stored to Kafka."""
-    async with open_pool(_url(settings), role=WORKER, name="syncstore-relay", max_size=settings.worker_pool) as pool:
+    async with open_pool(
+        _url(settings), role=WORKER, name="syncstore-relay", max_size=settings.worker_pool, by_index=True
+    ) as pool:
         await relay_until(pool, kafka_of(settings), stop, owner=owner())
 
 
@@ -130,7 +132,9 @@ async def run_react(settings: Settings, stop: asyncio.Event) -> None:
     """Derive what shops shall show, publish the products' states, and delete what is kept for a time only."""
     kafka = kafka_of(settings)
     async with (
-        open_pool(_url(settings), role=WORKER, name="syncstore-react", max_size=settings.worker_pool) as pool,
+        open_pool(
+            _url(settings), role=WORKER, name="syncstore-react", max_size=settings.worker_pool, by_index=True
+        ) as pool,
         open_effects(settings, pool) as effects,
     ):
         reactions = (DeriveDesired.name, PublishProductState.name)
@@ -176,7 +180,7 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
     kafka = kafka_of(settings)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            open_pool(_url(settings), role=WORKER, name="syncstore-push", max_size=settings.worker_pool)
+            open_pool(_url(settings), role=WORKER, name="syncstore-push", max_size=settings.worker_pool, by_index=True)
         )
         store = PostgresEventStore(pool)
         clock = await stack.enter_async_context(open_clock(pool))

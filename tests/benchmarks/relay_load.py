@@ -41,7 +41,7 @@ async def scratch_database(server: str) -> AsyncIterator[tuple[str, Pool]]:
         connection.execute(f"create database {name} template template0")
         try:
             await migrate(url)
-            async with open_pool(url, role=WORKER, name="relay-bench", max_size=8) as pool:
+            async with open_pool(url, role=WORKER, name="relay-bench", max_size=8, by_index=True) as pool:
                 yield url, pool
         finally:
             connection.execute(f"drop database {name} with (force)")

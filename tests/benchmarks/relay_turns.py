@@ -47,7 +47,7 @@ def ours(url: str, kafka: KafkaSettings, events: int) -> Ours:
     """A backlog, as many that are inserted meanwhile, and their inserts with no relay."""
 
     async def turn() -> Ours:
-        async with open_pool(url, role=WORKER, name="relay-bench", max_size=8) as pool:
+        async with open_pool(url, role=WORKER, name="relay-bench", max_size=8, by_index=True) as pool:
             fill(url, WARM_UP)
             await drain(pool, kafka, WARM_UP)
             fill(url, events)
