@@ -28,6 +28,6 @@ async def test_rows_are_looked_up_by_index_though_the_outbox_was_empty_when_it_w
         open_pool(database_url, role=WORKER, name="tests", max_size=1, by_index=by_index) as pool,
         pool.connection() as connection,
     ):
-        plan = await (await connection.execute("explain " + SQL[name], VALUES[name])).fetchall()
+        plan = await (await connection.execute(f"explain {SQL[name]}".encode(), VALUES[name])).fetchall()
 
     assert any("Seq Scan on outbox" in line for (line,) in plan) is not by_index
