@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -11,7 +11,7 @@ from infrastructure.outbox.reader import SQL
 from infrastructure.postgres.pool import WORKER, open_pool
 
 NUMBERS: Final = "{1,2,3,4,5,6,7,8,9,10}"
-VALUES: Final = {
+VALUES: Final[dict[str, dict[str, Any]]] = {
     "pending": {"low": 0, "passed": "{}", "floors": "{}", "shards": "{1}", "under_way": "{}", "limit": 4_000},
     "delete_acknowledged": {"positions": NUMBERS, "shards": "{1}", "terms": "{1}", "owner": "mine"},
 }
