@@ -64,7 +64,7 @@ class Producer:
     async def partitions(self, topic: str) -> int:
         count = self._partitions.get(topic)
         if count is None:
-            found = await self._client.client.fetch_all_metadata()
+            found = await self._there().client.fetch_all_metadata()
             there = found.partitions_for_topic(topic)
             if not there:
                 raise SendingFailed(f"Kafka has no topic {topic}; make it with: syncstore topics")
@@ -72,12 +72,17 @@ class Producer:
         return count
 
     def batch(self) -> Any:
-        return self._client.create_batch()
+        return self._there().create_batch()
 
     async def send(self, batch: Any, topic: str, partition: int) -> Awaitable[Any]:
         """Answers when the batch is queued, with what to wait for until it is acknowledged."""
-        acknowledged: Awaitable[Any] = await self._client.send_batch(batch, topic, partition=partition)
+        acknowledged: Awaitable[Any] = await self._there().send_batch(batch, topic, partition=partition)
         return acknowledged
+
+    def _there(self) -> Any:
+        if self._client is None:
+            raise SendingFailed("the producer has been given up")
+        return self._client
 
 
 async def _give_up(client: Any) -> None:

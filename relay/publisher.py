@@ -21,6 +21,7 @@ from infrastructure.outbox.reader import Pending, Refused
 from relay.producer import Producer, SendingFailed
 from relay.routing import topic_of
 
+FAILURES: Final = (KafkaError, OSError, SendingFailed)  # TimeoutError is an OSError
 REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 """Said of what a record is, not of how the cluster, or a clock, is at present."""
 
@@ -33,6 +34,15 @@ Partition = tuple[str, int]
 class Batch(Struct):
     builder: Any
     rows: list[Pending]
+
+
+class Batches(Struct):
+    """Rows made ready to be sent."""
+
+    rows: Sequence[Pending] = ()
+    by_partition: dict[Partition, list[Batch]] = {}
+    refused: list[Refused] = []
+    """Those that have nowhere to go."""
 
 
 class Published(Struct):
@@ -54,23 +64,23 @@ class Publisher:
         self._marks = marks
         """Headers that every record gets besides those of its event."""
 
-    async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
+    async def publish(self, batches: Batches, *, patience: float) -> Published:
         """Rows in order; waits for their acknowledgements, at most `patience` seconds.
 
         Afterwards nothing of them is on its way: what was not acknowledged in time goes down with the producer.
         """
-        published = Published(acknowledged=[], refused=[])
+        published = Published(acknowledged=[], refused=[*batches.refused])
+        partitions = batches.by_partition
         try:
             async with asyncio.timeout(patience):
-                batches = await self._batches(rows, published)
-                sent = [self._send(partition, parts, published) for partition, parts in batches.items()]
+                sent = [self._send(partition, parts, published) for partition, parts in partitions.items()]
                 outcomes = await asyncio.gather(*sent, return_exceptions=True)
                 for outcome in outcomes:
                     if isinstance(outcome, BaseException):
                         raise outcome
-                for partition, left in zip(batches, outcomes, strict=True):
+                for partition, left in zip(partitions, outcomes, strict=True):
                     await self._one_by_one(partition, left, published)  # type: ignore[arg-type]  # no exception is left
-        except (KafkaError, OSError, SendingFailed) as error:  # TimeoutError is an OSError
+        except FAILURES as error:
             published.failure = error
             await self.producer.abandon()
         return published
@@ -79,8 +89,10 @@ class Publisher:
         """Nothing that was not acknowledged is sent after this."""
         await self.producer.abandon()
 
-    async def _batches(self, rows: Sequence[Pending], published: Published) -> dict[Partition, list[Batch]]:
-        batches: dict[Partition, list[Batch]] = {}
+    async def prepare(self, rows: Sequence[Pending]) -> Batches:
+        """Batches of rows in order; may go on while others are published. Raises one of FAILURES."""
+        made = Batches(rows=rows)
+        batches = made.by_partition
         nowhere: set[bytes] = set()
         counts: dict[str, int] = {}
         now = int(time.time() * 1000)
@@ -91,7 +103,7 @@ class Publisher:
             if topic is None or key in nowhere:
                 reason = None if key in nowhere else f"no topic carries streams like {row.stream_id.decode()!r}"
                 nowhere.add(key)
-                published.refused.append(Refused(row, reason))
+                made.refused.append(Refused(row, reason))
                 continue
             if topic not in counts:
                 counts[topic] = await self.producer.partitions(topic)
@@ -107,7 +119,7 @@ class Publisher:
                 # The first record of a batch is taken whatever its size; whether Kafka takes it is for Kafka to say.
                 batch.builder.append(timestamp=now, key=key, value=row.data, headers=headers)
             batch.rows.append(row)
-        return batches
+        return made
 
     async def _send(self, partition: Partition, batches: Sequence[Batch], published: Published) -> list[Pending]:
         """One after the other; from a refused one on, the rows are answered that are not there."""

@@ -1,8 +1,8 @@
 """One relay: reads what is pending, sends it, deletes what Kafka has acknowledged. Moves bytes, decides nothing.
 
 While one batch waits for its acknowledgements the one before is deleted and, when more waits than one batch holds, the
-next is read; this is sent only when they have come, so that no later event of a key is on its way while it is open
-whether the earlier one was taken. What was read early would leave late: when little waits, reading comes last.
+next is read and prepared; this is sent only when they have come, so that no later event of a key is on its way while it
+is open whether the earlier one was taken. What was read early would leave late: when little waits, reading comes last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infrastructure.outbox.low_mark import LowMark
 from infrastructure.outbox.port import OutboxPort
 from infrastructure.outbox.reader import Horizon, Pending, Refused
 from relay.metrics import RelayMetrics
-from relay.publisher import Published
+from relay.publisher import FAILURES, Batches, Published
 
 BATCH: Final = 4_000
 SWEEP_SECONDS: Final = 10.0
@@ -31,7 +31,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class Sender(Protocol):
     """What a relay needs of Kafka. `Publisher` is one."""
 
-    async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
+    async def prepare(self, rows: Sequence[Pending]) -> Batches:
+        """Raises what keeps Kafka from taking events."""
+        ...
+
+    async def publish(self, batches: Batches, *, patience: float) -> Published:
         """Afterwards nothing of these rows is on its way any more."""
         ...
 
@@ -60,8 +64,8 @@ class Relay:
         self._mark = LowMark()
         self._rewinds = -1
         self._swept_at = self._looked_at = 0.0
-        self._under_way: list[Pending] = []
-        self._next: list[Pending] = []
+        self._under_way: Sequence[Pending] = ()
+        self._next = Batches()
         self._deleting: asyncio.Task[None] | None = None
         self._deleted: list[Pending] = []
         self._behind = False
@@ -70,7 +74,7 @@ class Relay:
 
     def busy_shards(self) -> set[int]:
         """Shards of which rows have been read and not yet deleted."""
-        return {row.shard for row in (*self._next, *self._under_way, *self._deleted)}
+        return {row.shard for row in (*self._next.rows, *self._under_way, *self._deleted)}
 
     async def one_pass(self, shards: Mapping[int, int], *, patience: float, last: bool = False) -> int:
         """Send what was read, read on meanwhile if more waits, delete; how many were acknowledged.
@@ -81,23 +85,22 @@ class Relay:
         """
         until = self._monotonic() + patience
         try:
-            rows = self._next or ([] if last else await self._read(shards))
-            self._next = []
-            if any(row.is_parked for row in rows):
-                rows = await self._without_parked(rows, shards)
-            self._under_way = rows
-            if not rows:
+            batches, self._next = self._next, Batches()
+            if not batches.rows and not last:
+                batches = await self._publisher.prepare(await self._read(shards))
+            self._under_way = batches.rows
+            if not batches.rows:
                 await self.settled()
                 return 0
             started = self._monotonic()
             if started >= until:  # reading took so long that the shards may be another's by now
                 self.forget()
                 return 0
-            publishing = asyncio.create_task(self._publisher.publish(rows, patience=until - started))
-            await asyncio.sleep(0)  # first the batches, then the next read
+            publishing = asyncio.create_task(self._publisher.publish(batches, patience=until - started))
+            await asyncio.sleep(0)  # first it is sent, then the next is read
             try:
                 if self._behind and not last:
-                    self._next = await self._read(shards)
+                    await self._read_ahead(shards)
                 published = await publishing
             except BaseException:
                 publishing.cancel()
@@ -116,14 +119,22 @@ class Relay:
             await asyncio.gather(self.settled(), return_exceptions=True)
             raise
         finally:
-            self._under_way = []
+            self._under_way = ()
 
     def forget(self) -> None:
         """Read anew from the beginning: the producer or the shards are not what they were."""
-        self._next = []
+        self._next = Batches()
         self._mark.rewind()
 
+    async def _read_ahead(self, shards: Mapping[int, int]) -> None:
+        rows = await self._read(shards)
+        try:
+            self._next = await self._publisher.prepare(rows)
+        except FAILURES:
+            self.forget()  # what is under way fails too and says why, or the next attempt does
+
     async def _read(self, shards: Mapping[int, int]) -> list[Pending]:
+        """What comes next, without what has to wait."""
         if not shards:
             return []
         now = self._monotonic()
@@ -141,6 +152,8 @@ class Relay:
             self.horizon = await self._outbox.horizon(self._ttl)
             self._mark.look(self.horizon.given_out, self.horizon.appenders)
             self._notice(self.horizon.rewinds)
+        if any(row.is_parked for row in rows):
+            rows = await self._without_parked(rows, shards)
         return rows
 
     def _notice(self, rewinds: int) -> bool:
@@ -198,6 +211,8 @@ class Relay:
                     reason=reason,
                 )
         keys = {row.partition_key for row, _ in refused}
-        followers = [Refused(row, None) for row in self._next if row.partition_key in keys]
-        self._next = [row for row in self._next if row.partition_key not in keys]
+        ahead = self._next.rows
+        followers = [Refused(row, None) for row in ahead if row.partition_key in keys]
+        if followers:
+            self._next = await self._publisher.prepare([row for row in ahead if row.partition_key not in keys])
         self._metrics.parked.inc(await self._outbox.park([*refused, *followers], shards))

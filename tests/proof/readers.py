@@ -19,7 +19,7 @@ from infrastructure.outbox.reader import Outbox, Pending
 from infrastructure.outbox.shards import SHARDS
 from infrastructure.postgres.pool import Pool
 from relay.metrics import RelayMetrics
-from relay.publisher import Published
+from relay.publisher import Batches, Published
 from relay.relay import Relay
 
 PARTITIONS: Final = 4
@@ -192,10 +192,13 @@ class _Sender:
         self._topic = topic
         self.meanwhile: Meanwhile = nothing
 
-    async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
-        self._topic.send([(row.position, row.partition_key) for row in rows])
+    async def prepare(self, rows: Sequence[Pending]) -> Batches:
+        return Batches(rows)
+
+    async def publish(self, batches: Batches, *, patience: float) -> Published:
+        self._topic.send([(row.position, row.partition_key) for row in batches.rows])
         await self.meanwhile()
-        return Published(acknowledged=list(rows), refused=[])
+        return Published(acknowledged=list(batches.rows), refused=[])
 
     async def abandon(self) -> None:
         """There is nothing under way."""

@@ -1,9 +1,11 @@
 """Processes killed, brokers gone, producers out of step: late, perhaps twice, but never lost or out of order."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from infrastructure.local_stack.ports import choose_free
 from infrastructure.local_stack.stack import LocalStack, Part
 from infrastructure.outbox.leases import Leases
 from infrastructure.outbox.operations import statistics
-from infrastructure.outbox.reader import Outbox
+from infrastructure.outbox.reader import Outbox, Pending
 from infrastructure.outbox.shards import SHARDS
 from infrastructure.postgres.pool import WORKER, open_pool
 from relay import loop
+from relay.producer import SendingFailed
+from relay.publisher import Batches
 from relay.relay import BATCH
 from tests.plugins.local_stack import JARS
 from tests.relay.world import DEADLINE, World, begin, first_seen, until
@@ -123,6 +127,25 @@ async def test_a_producer_out_of_step_is_replaced(world: World) -> None:
         await relay.drain()
 
     assert await world.versions() == {key: list(range(1, 7)) for key in KEYS}
+
+
+async def test_what_cannot_be_prepared_while_a_batch_is_under_way_is_read_again_in_its_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_all(world, range(1, 4))
+    async with world.by_hand(batch=len(KEYS)) as relay:
+        prepare, calls = relay.publisher.prepare, itertools.count(1)
+
+        async def without_answer(rows: Sequence[Pending]) -> Batches:
+            if next(calls) == 2:
+                raise SendingFailed("Kafka does not say how many partitions there are")
+            return await prepare(rows)
+
+        monkeypatch.setattr(relay.publisher, "prepare", without_answer)
+        assert await relay.one_pass() == len(KEYS)
+        await relay.drain()
+
+    assert await world.versions() == {key: [1, 2, 3] for key in KEYS}
 
 
 @pytest.fixture

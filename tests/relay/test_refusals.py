@@ -1,7 +1,7 @@
 """What Kafka refuses waits with all that follows it; everything else flows."""
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from infrastructure.kafka.topics import PRODUCT, TABLE
 from infrastructure.outbox import operations
 from infrastructure.outbox.operations import NothingParked
+from infrastructure.outbox.reader import Refused
 from relay import publisher
 from tests.relay.world import World, until
 
@@ -84,15 +85,23 @@ async def test_a_released_key_flows_in_order_once_kafka_takes_it(world: World) -
     assert (await world.versions())[POISONED] == [1, 2, 3, 4, 5]
 
 
-async def test_rows_behind_a_parked_key_that_were_read_before_its_release_are_not_lost(world: World) -> None:
+async def test_rows_behind_a_parked_key_that_were_read_before_its_release_are_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await store_around_a_poisoned_event(world)
     async with world.by_hand() as relay:
         await relay.drain()
         await world.store(POISONED, 4)
-        rows = await relay.relay._read(relay.terms)
-        assert [row.is_parked for row in rows] == [True]
-        await operations.drop(world.pool, POISONED, reason="a test's", by="user:rina")
-        relay.relay._next = rows
+        outbox = relay.relay._outbox
+        park = outbox.park
+
+        async def just_released(refused: Sequence[Refused], terms: Mapping[int, int]) -> int:
+            monkeypatch.undo()
+            assert [row.is_parked for row, _ in refused] == [True]
+            await operations.drop(world.pool, POISONED, reason="a test's", by="user:rina")
+            return await park(refused, terms)
+
+        monkeypatch.setattr(outbox, "park", just_released)
         await relay.drain()
 
     assert (await world.versions())[POISONED] == [1, 3, 4]

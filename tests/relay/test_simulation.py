@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from infrastructure.outbox.in_memory import InMemoryOutbox, OutboxTables
 from infrastructure.outbox.reader import Horizon, Pending, Refused
 from relay.metrics import RelayMetrics
-from relay.publisher import Published
+from relay.publisher import Batches, Published
 from relay.relay import Relay
 
 STREAMS: Final = ("product-a", "stock-a", "product-b", "listing-c")
@@ -132,11 +132,15 @@ class Broker:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def publish(self, rows: Sequence[Pending], *, patience: float) -> Published:
+    async def prepare(self, rows: Sequence[Pending]) -> Batches:
+        await self._world.moment()
+        return Batches(rows)
+
+    async def publish(self, batches: Batches, *, patience: float) -> Published:
         assert patience > 0
         published = Published(acknowledged=[], refused=[])
         partitions: dict[Partition, list[Pending]] = defaultdict(list)
-        for row in rows:
+        for row in batches.rows:
             partitions[row.stream_id.decode().partition("-")[0], row.partition_key.decode()].append(row)
         fails = self._world.choose(5) == 4
         for partition, some in partitions.items():

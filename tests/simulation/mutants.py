@@ -107,8 +107,8 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         name="keeps the low mark when it reads anew",
         scenario=RELAY,
         module="relay.relay",
-        before="        self._next = []\n        self._mark.rewind()\n",
-        after="        self._next = []\n",
+        before="        self._next = Batches()\n        self._mark.rewind()\n",
+        after="        self._next = Batches()\n",
     ),
     Mutant(
         name="never sweeps below the low mark",
@@ -184,8 +184,8 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         name="parks a key and sends what of it was read ahead",
         scenario=RELAY,
         module="relay.relay",
-        before="        self._next = [row for row in self._next if row.partition_key not in keys]\n",
-        after="",
+        before="        if followers:\n",
+        after="        if False:\n",
     ),
     Mutant(
         name="goes on with a producer that has been refused",
