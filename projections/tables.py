@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from psycopg import AsyncConnection
 
+from infrastructure.postgres.arrays import texts
 from infrastructure.postgres.statements import load
 from projections.projection import AnyView, Row, View
 
@@ -23,7 +24,7 @@ grant select on {table} to syncstore_app
 
 _LOAD: Final = """
 select row_to_json(t)::text
-from unnest(%(orgs)s::text[], %(keys)s::text[]) as k (org_id, key)
+from unnest(%(orgs)b::text[], %(keys)b::text[]) as k (org_id, key)
 cross join lateral (select * from {table} t where t.org_id = k.org_id and t.{key} = k.key offset 0) t
 """
 """The lateral join keeps the planner at an index look-up for each key; a plain one reads the whole table."""
@@ -62,7 +63,7 @@ async def load_rows(
     wanted = list(keys)
     cursor = await connection.execute(
         _LOAD.format(table=table_of(view, generation), key=view.key),
-        {"orgs": [org for org, _ in wanted], "keys": [key for _, key in wanted]},
+        {"orgs": texts([org for org, _ in wanted]), "keys": texts([key for _, key in wanted])},
     )
     decode = msgspec.json.Decoder(view.row).decode
     rows = (decode(text) for (text,) in await cursor.fetchall())

@@ -18,6 +18,7 @@ from domain.errors import SyncStoreError
 from infrastructure.kafka import offsets
 from infrastructure.kafka.effect import Effect
 from infrastructure.kafka.records import Record, StoredRecord, Unreadable, event_of, key_of, storable
+from infrastructure.postgres.arrays import texts
 from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 
@@ -46,7 +47,7 @@ class ParkedKey(NamedTuple):
 
 
 async def parked_among(connection: AsyncConnection[Any], consumer: str, keys: Iterable[str]) -> set[str]:
-    cursor = await connection.execute(_sql["parked_keys"], {"consumer": consumer, "keys": list(keys)})
+    cursor = await connection.execute(_sql["parked_keys"], {"consumer": consumer, "keys": texts(list(keys))})
     return {key for (key,) in await cursor.fetchall()}
 
 

@@ -1,6 +1,6 @@
 -- name: parked_keys
 -- Which of these keys wait for an operator.
-select distinct key from consumer_parked where consumer = %(consumer)s and key = any(%(keys)s::text[])
+select distinct key from consumer_parked where consumer = %(consumer)s and key = any(%(keys)b::text[])
 
 -- name: park
 -- Set records aside, in order.

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from infrastructure.kafka.offsets import _sql as OFFSETS  # noqa: N812  # a table of statements, as its sisters
 from infrastructure.kafka.parking import _sql as PARKING  # noqa: N812
-from tests.simulation.database import STATEMENTS, MustWait, Result, Transaction, Values
+from tests.simulation.database import STATEMENTS, MustWait, Result, Transaction, Values, texts_in
 
 TABLES: Final = ("consumer_offsets", "consumer_parked", "consumer_dropped", "applied")
 
@@ -121,7 +121,7 @@ def _parked(tx: Transaction, p: Values) -> list[tuple[int, Waiting]]:
 @STATEMENTS.means(PARKING["parked_keys"], "parked keys")
 def _parked_keys(tx: Transaction, p: Values) -> Result:
     keys = {one.key for _, one in tx.scan("consumer_parked") if one.consumer == p["consumer"]}
-    return Result([(key,) for key in sorted(keys.intersection(p["keys"]))])
+    return Result([(key,) for key in sorted(keys.intersection(texts_in(p["keys"])))])
 
 
 @STATEMENTS.means(PARKING["park"], "park record")

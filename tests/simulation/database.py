@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from infrastructure.postgres.arrays import Texts
 from tests.simulation.scheduler import Process, Scheduler, running
 
 Row = tuple[Any, ...]
@@ -24,6 +25,16 @@ Meaning = Callable[["Transaction", Values], "Result"]
 Place = tuple[str, Any]
 """A table and a key."""
 GONE: Final = object()
+
+
+def texts_in(array: Texts) -> list[str]:
+    """None of them null. Behind the header, each follows its length."""
+    found, at = [], 20
+    while at < len(array):
+        begin = at + 4
+        at = begin + int.from_bytes(array[at:begin], "big")
+        found.append(array[begin:at].decode())
+    return found
 
 
 class Result:

@@ -14,7 +14,7 @@ from infrastructure.postgres.statements import load
 from projections import rebuild
 from projections.checkpoints import sql as GENERATIONS  # noqa: N812  # a table of statements, as its sisters
 from projections.runner import _sql as RUNNER  # noqa: N812
-from tests.simulation.database import STATEMENTS, Result, Transaction, Values
+from tests.simulation.database import STATEMENTS, Result, Transaction, Values, texts_in
 from tests.simulation.names.projector import NAMES
 
 REBUILD: Final = load(Path(rebuild.__file__).with_suffix(".sql"))
@@ -224,7 +224,10 @@ def _there(tx: Transaction, table: str) -> str:
 @STATEMENTS.begins("select row_to_json(t)::text", "load rows")
 def _load_rows(tx: Transaction, text: str, p: Values) -> Result:
     table = _there(tx, _table_in(text, "select * from "))
-    found = (tx.get("view_rows", (table, org, key)) for org, key in zip(p["orgs"], p["keys"], strict=True))
+    found = (
+        tx.get("view_rows", (table, org, key))
+        for org, key in zip(texts_in(p["orgs"]), texts_in(p["keys"]), strict=True)
+    )
     return Result([(json.dumps(row),) for row in found if row is not None])
 
 
