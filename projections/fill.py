@@ -25,7 +25,7 @@ from domain.errors import BrokenHistory
 from infrastructure.postgres.pool import connection_arguments
 from infrastructure.postgres.statements import load
 from projections.projection import AnyView, Log, Row, View
-from projections.tables import block, table_of
+from projections.tables import COLUMN_TYPES, block, copy_in, table_of
 
 _sql: Final = load(Path(__file__).with_name("rebuild.sql"))
 _encode: Final = msgspec.json.Encoder().encode
@@ -168,19 +168,9 @@ def fold_stream(view: View[Any, Any], facts: Sequence[StoredFact]) -> list[Row]:
 
 def copy_rows(connection: Connection[Any], view: View[Any, Any], table: str, rows: Sequence[Row]) -> None:
     """Rows into a table, by binary COPY."""
-    names = view.columns
-    types = dict(
-        connection.execute(
-            "select attname, format_type(atttypid, null) from pg_attribute "
-            "where attrelid = %(table)s::regclass and attnum > 0 and not attisdropped",
-            {"table": table},
-        ).fetchall()
-    )
+    types = dict(connection.execute(COLUMN_TYPES, {"table": table}).fetchall())
     set_json_dumps(_encode, connection)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"copy {table} ({', '.join(names)}) from stdin (format binary)") as copy,
-    ):
-        copy.set_types([types[name] for name in names])
+    with connection.cursor() as cursor, cursor.copy(copy_in(table, view.columns)) as copy:
+        copy.set_types([types[name] for name in view.columns])
         for row in rows:
             copy.write_row(astuple(row))

@@ -2,7 +2,11 @@ import asyncio
 import uuid
 from itertools import pairwise
 
+import pytest
+
 from domain.product.events import BasePriceChanged, ProductRenamed
+from projections import tables
+from projections.catalogue.projector import CATALOGUE
 from projections.catalogue.reader import CatalogueFilter, list_products, read_product
 from projections.history.reader import list_history
 from projections.reading import wait_until
@@ -74,6 +78,30 @@ async def test_several_members_share_the_work_through_rebalances_and_lose_nothin
         assert found.is_sound
         assert found.behind == 0
     assert await stage.rows("select count(*) from projections.history") == [(30 * 8,)]
+
+
+async def test_a_backlog_is_applied_as_single_events_are(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "COPIED_FROM", 2)
+    await stage.build()
+    products = [str(uuid.uuid4()) for _ in range(20)]
+    for product in products:
+        await stage.tell(f"product-{product}", created(product, "Teh"), ProductRenamed(old="Teh", new="Teh Hijau"))
+    async with stage.running():
+        for price in (5_000, 6_000):
+            facts = [
+                fact
+                for product in products
+                for fact in await stage.store(f"product-{product}", BasePriceChanged(old=195_000, new=price))
+            ]
+            await stage.publish(facts)
+            for fact in facts:
+                assert await wait_until(stage.app, ORG, fact.stream_id, fact.position, patience=20)
+    found = await verify(CATALOGUE, stage.source)
+    assert found.is_sound
+    assert found.behind == 0
+    assert await stage.rows("select distinct name, base_price, version from projections.catalogue") == [
+        ("Teh Hijau", 6_000, 4)
+    ]
 
 
 async def test_events_that_kafka_lost_are_read_from_the_event_store(stage: Stage) -> None:

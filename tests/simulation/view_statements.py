@@ -14,6 +14,7 @@ from infrastructure.postgres.statements import load
 from projections import rebuild
 from projections.checkpoints import sql as GENERATIONS  # noqa: N812  # a table of statements, as its sisters
 from projections.runner import _sql as RUNNER  # noqa: N812
+from projections.tables import COLUMN_TYPES
 from tests.simulation.database import STATEMENTS, Result, Transaction, Values, texts_in
 from tests.simulation.names.projector import NAMES
 
@@ -278,8 +279,8 @@ def _lock_timeout(tx: Transaction, text: str, p: Values) -> Result:
     return Result()
 
 
-@STATEMENTS.begins("select attname, format_type", "columns")
-def _columns(tx: Transaction, text: str, p: Values) -> Result:
+@STATEMENTS.means(COLUMN_TYPES, "columns")
+def _columns(tx: Transaction, p: Values) -> Result:
     return Result([(name, "text") for name in NAMES.columns])
 
 

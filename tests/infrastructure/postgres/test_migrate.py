@@ -13,7 +13,7 @@ from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres import migrate as module
 from infrastructure.postgres.errors import DatabaseUnavailable, MigrationRefused
 from infrastructure.postgres.migrate import FOLDER, migrate, migrations, pending
-from infrastructure.postgres.pool import APP, open_pool
+from infrastructure.postgres.pool import APP, WORKER, open_pool
 from tests.contracts.event_store_contract import ORG, SKU, append, key
 from tests.plugins.postgres import fresh_database
 
@@ -83,6 +83,17 @@ async def test_four_that_migrate_at_once_apply_each_file_once(empty_database: st
     assert await pending(empty_database) == NAMES
     applied = await asyncio.gather(*(migrate(empty_database) for _ in range(4)))
     assert sorted(name for names in applied for name in names) == NAMES
+
+
+async def test_workers_may_make_tables_of_their_session_where_not_everybody_may(empty_database: str) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("revoke temporary on database {} from public").format(name))
+    await migrate(empty_database)
+    for role, may in ((WORKER, True), (APP, False)):
+        with psycopg.connect(empty_database) as connection:
+            found = connection.execute("select has_database_privilege(%s, current_database(), 'temporary')", [role])
+            assert found.fetchone() == (may,)
 
 
 async def test_this_application_runs_on_the_schema_of_the_next_version(database_url: str, folder: Path) -> None:
