@@ -84,11 +84,11 @@ async def load_rows(
 
 
 async def store_rows(connection: AsyncConnection[Any], view: View[R, Any], generation: int, rows: Sequence[R]) -> None:
-    """Insert or replace rows, except where the table holds a later version."""
+    """Insert or replace rows, except where the table holds a later version; of a view once in a transaction."""
     if len(rows) < COPIED_FROM:
         await connection.execute(_store(view, generation, _FROM_JSON), {"rows": _encode(rows).decode()})
         return
-    async with connection.transaction():  # at whose end, if it is the outermost, the shelf is emptied
+    async with connection.transaction():  # whose end, if it is the outermost, empties the shelf
         shelf = await _shelve(connection, view, generation, rows)
         await connection.execute(_store(view, generation, shelf))
 
