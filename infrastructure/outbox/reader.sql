@@ -76,12 +76,12 @@ select position, partition_key, reason from moved;
 
 -- name: statistics
 -- Depth, age of the oldest event in seconds, parked rows.
-select (select count(*) from outbox),
+select waiting.depth,
     coalesce((
-        select extract(epoch from now() - e.recorded_at)
-        from events e where e.position = (select min(position) from outbox)
+        select extract(epoch from now() - e.recorded_at) from events e where e.position = waiting.first
     ), 0)::float8,
-    (select count(*) from outbox_parked);
+    (select count(*) from outbox_parked)
+from (select count(*) as depth, min(position) as first from outbox) waiting;
 
 -- name: parked
 -- Keys that wait: since when, for what, how many events.

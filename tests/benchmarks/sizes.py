@@ -40,6 +40,8 @@ Stores that already hold so many products, {EVENTS_EACH} events each, all of the
 prices of as many products, chosen at random, in every store: {CALLERS} callers append, one relay takes the events to
 Kafka, and the live projection applies them to all views, {BATCH} to a transaction (from memory: how Kafka is read does
 not depend on the size). The control is the smallest store of the same run; what grows with the size is above 1.
+Where products are many, each event changes pages of its own: the first change of a page since the last checkpoint
+writes all of it to the log, so the log is measured beside the time, for all three together.
 """
 
 
@@ -58,11 +60,12 @@ PLANS: Final = {
 
 
 class Cost(NamedTuple):
-    """Microseconds for each event."""
+    """For each event: microseconds, and bytes of PostgreSQL's log."""
 
     append: float
     relay: float
     live: float
+    log: int
 
 
 async def measure(size: Size, progress: Progress) -> Part:
@@ -72,9 +75,14 @@ async def measure(size: Size, progress: Progress) -> Part:
     if size is not Size.LARGE:
         found.notes.append("a million products; SIZE=large measures it")
     control = _name(plan.products[0])
+    measured = {
+        "append": "µs/event",
+        "relay": "µs/event",
+        "live projection, all views": "µs/event",
+        "log": "bytes/event",
+    }
     found.comparisons = [
-        Comparison(title=title, unit="µs/event", control=control, better=LOWER)
-        for title in ("append", "relay", "live projection, all views")
+        Comparison(title=title, unit=unit, control=control, better=LOWER) for title, unit in measured.items()
     ]
     progress.steps = len(plan.products) + plan.rounds + 1
     with servers() as address:
@@ -113,11 +121,19 @@ class Store:
 
     async def cost(self, events: int) -> Cost:
         appends = [self._change(number) for number in self._random.sample(range(1, self.products + 1), events)]
-        before = await last_position(self._worker)
+        before, log = await last_position(self._worker), await self._log()
         appending = await self._append(appends)
         relaying = await drain(self._worker, self._kafka, events)
         showing = await self._show(before, events)
-        return Cost(*(seconds / events * 1e6 for seconds in (appending, relaying, showing)))
+        appended, relayed, shown = (seconds / events * 1e6 for seconds in (appending, relaying, showing))
+        return Cost(appended, relayed, shown, (await self._log() - log) // events)
+
+    async def _log(self) -> int:
+        """Bytes that PostgreSQL has ever written to its log."""
+        async with self._worker.connection() as connection:
+            found = await (await connection.execute("select pg_current_wal_insert_lsn() - '0/0'")).fetchone()
+        assert found is not None
+        return int(found[0])
 
     def _change(self, number: int) -> Append:
         product = str(UUID(md5(str(number).encode(), usedforsecurity=False).hexdigest()))
