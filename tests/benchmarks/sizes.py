@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from hashlib import md5
-from typing import Final, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg
@@ -40,9 +40,12 @@ Stores that already hold so many products, {EVENTS_EACH} events each, all of the
 prices of as many products, chosen at random, in every store: {CALLERS} callers append, one relay takes the events to
 Kafka, and the live projection applies them to all views, {BATCH} to a transaction (from memory: how Kafka is read does
 not depend on the size). The control is the smallest store of the same run; what grows with the size is above 1.
-Where products are many, each event changes pages of its own: the first change of a page since the last checkpoint
-writes all of it to the log, so the log is measured beside the time, for all three together.
+Where products are many, each event changes pages of its own: pages that PostgreSQL's shared memory has no room for are
+read, and the first change of a page since the last checkpoint writes all of it to the log. Both are measured beside the
+time, for all three together.
 """
+BLOCKS_READ: Final = "select blks_read from pg_stat_database where datname = current_database()"
+LOG_WRITTEN: Final = "select pg_current_wal_insert_lsn() - '0/0'"
 
 
 class Plan(NamedTuple):
@@ -102,11 +105,15 @@ async def measure(size: Size, progress: Progress) -> Part:
             progress.step("warm-up")
             for store in stores:
                 await store.cost(plan.events)
+            before = [await store.ask(BLOCKS_READ) for store in stores]
             for number in range(plan.rounds):
                 progress.step(f"round {number + 1} of {plan.rounds}")
                 for store in stores:
                     for comparison, value in zip(found.comparisons, await store.cost(plan.events), strict=True):
                         comparison.add(_name(store.products), value)
+            for store, blocks in zip(stores, before, strict=True):
+                read = (await store.ask(BLOCKS_READ) - blocks) / plan.rounds / plan.events
+                found.facts[f"{_name(store.products)}: blocks of 8 KiB read for an event"] = round(read, 1)
     return found
 
 
@@ -121,17 +128,16 @@ class Store:
 
     async def cost(self, events: int) -> Cost:
         appends = [self._change(number) for number in self._random.sample(range(1, self.products + 1), events)]
-        before, log = await last_position(self._worker), await self._log()
+        before, log = await last_position(self._worker), await self.ask(LOG_WRITTEN)
         appending = await self._append(appends)
         relaying = await drain(self._worker, self._kafka, events)
         showing = await self._show(before, events)
         appended, relayed, shown = (seconds / events * 1e6 for seconds in (appending, relaying, showing))
-        return Cost(appended, relayed, shown, (await self._log() - log) // events)
+        return Cost(appended, relayed, shown, (await self.ask(LOG_WRITTEN) - log) // events)
 
-    async def _log(self) -> int:
-        """Bytes that PostgreSQL has ever written to its log."""
+    async def ask(self, query: LiteralString) -> int:
         async with self._worker.connection() as connection:
-            found = await (await connection.execute("select pg_current_wal_insert_lsn() - '0/0'")).fetchone()
+            found = await (await connection.execute(query)).fetchone()
         assert found is not None
         return int(found[0])
 
