@@ -21,8 +21,8 @@ from infrastructure.kafka.topics import create_or_check
 from infrastructure.postgres.pool import Pool
 from relay.loop import run_relay
 from relay.metrics import RelayMetrics
-from tests.benchmarks import append_load, part
-from tests.benchmarks.figures import Comparison, Part
+from tests.benchmarks import append_load, part, processors
+from tests.benchmarks.figures import LOWER, Comparison, Part
 from tests.benchmarks.part import Size, servers
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import BACKLOG, scratch_database
@@ -33,11 +33,15 @@ STREAMS: Final = 2_500
 """Of each caller. Few streams that are written all the time would be slowed down by their own old versions."""
 ABOUT: Final = f"""
 {CALLERS} callers in a process of their own append without a pause, to {CALLERS * STREAMS:,} products, and one relay
-publishes: first with nothing else in the database, then while one transaction stays open. Once it is a reader with a
-snapshot and a transaction id, so that no row deleted since can be cleaned up; once an appender, whose ten events nobody
-may see yet, and which has no snapshot. It commits while the load goes on. In between the backlog is drained and
+publishes: with nothing else in the database, and right after that while one transaction stays open. Once it is a reader
+with a snapshot and a transaction id, so that no row deleted since can be cleaned up; once an appender, whose ten events
+nobody may see yet, and which has no snapshot. It commits while the load goes on. In between the backlog is drained and
 PostgreSQL vacuums. What is published is counted when Kafka has acknowledged it. Dead rows are those of the outbox, as
 PostgreSQL's statistics have them when the time is over.
+
+A machine that is not for itself alone can be a fifth slower in one minute than in the next. So the processor time that
+PostgreSQL takes for an event is measured too, in that of the process which appends: its work is the same, whatever is
+held, so a slower machine changes both.
 """
 FREE: Final = "nothing held"
 EVERY: Final = 0.25
@@ -68,29 +72,40 @@ class Sample(NamedTuple):
     at: float
     appended: int
     published: int
+    database: float
+    """Processor seconds of PostgreSQL so far."""
 
 
 class Outcome(NamedTuple):
-    appended: float
-    """A second, as is `published`."""
     published: float
+    """A second."""
     usual: float
     """Published in the median second."""
     recovery: float | None
     """Seconds from the transaction's end until as much is published as before: 0 if it always was, None if never."""
     dead_rows: int
     outbox_megabytes: float
+    database: float
+    """Processor seconds of PostgreSQL for an event."""
+    caller: float = 0.0
+    """Processor seconds of the appending process for an event."""
 
 
 async def measure(size: Size, progress: Progress) -> Part:
-    """A minute with nothing else, one with a reader that stays, one with an appender that stays."""
+    """A minute with nothing else and one with a reader that stays, then the same with an appender that stays."""
     plan = PLANS[size]
+    title = f"held for {plan.seconds:g} s"
     found = Part(name="held", title="A transaction that stays open", about=ABOUT)
-    appended = Comparison(title=f"appended meanwhile, {CALLERS} callers", unit="events/s", control=FREE)
-    published = Comparison(title="published meanwhile", unit="events/s", control=FREE)
-    found.comparisons = [appended, published]
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in (FREE, *HELD)}
-    progress.steps = len(outcomes) * plan.rounds
+    published = {by: Comparison(title=f"published, {by} held", unit="events/s", control=FREE) for by in HELD}
+    database = {
+        by: Comparison(
+            title=f"processor time of PostgreSQL, {by} held", unit="of a caller's", control=FREE, better=LOWER
+        )
+        for by in HELD
+    }
+    found.comparisons = [*published.values(), *database.values()]
+    outcomes: dict[str, list[Outcome]] = {by: [] for by in HELD}
+    progress.steps = 2 * len(HELD) * plan.rounds
     with servers() as address:
         kafka = KafkaSettings(bootstrap=address.kafka_bootstrap)
         await create_or_check(kafka)
@@ -99,22 +114,22 @@ async def measure(size: Size, progress: Progress) -> Part:
             load = await stack.enter_async_context(relayed(url, pool, kafka))
             await load.undisturbed(WARM_UP)
             for number in range(plan.rounds):
-                for name, found_so_far in outcomes.items():
-                    progress.step(f"{name}, round {number + 1} of {plan.rounds}")
-                    if name == FREE:
-                        found_so_far.append(await load.undisturbed(plan.seconds))
-                    else:
-                        usual = outcomes[FREE][-1].usual
-                        found_so_far.append(await load.disturbed(name, plan.seconds, plan.after, usual))
-                    appended.add(_title(name, plan), found_so_far[-1].appended)
-                    published.add(_title(name, plan), found_so_far[-1].published)
-    for name, of_name in outcomes.items():
-        found.facts[f"{name}: dead rows"] = median(one.dead_rows for one in of_name)
-        found.facts[f"{name}: outbox in megabytes"] = median(one.outbox_megabytes for one in of_name)
-        if name != FREE:
-            loss = 1 - published.ratio(_title(name, plan)).median
-            found.facts[f"{name}: loss in percent"] = round(100 * loss, 1)
-            found.facts[f"{name}: seconds to recover"] = _recovery([one.recovery for one in of_name], plan.after)
+                for by in HELD:
+                    progress.step(f"{FREE}, round {number + 1} of {plan.rounds}")
+                    free = await load.undisturbed(plan.seconds)
+                    progress.step(f"{by}, round {number + 1} of {plan.rounds}")
+                    held = await load.disturbed(by, plan.seconds, plan.after, free.usual)
+                    outcomes[by].append(held)
+                    published[by].add_round({FREE: free.published, title: held.published})
+                    database[by].add_round(
+                        {one: each.database / each.caller for one, each in ((FREE, free), (title, held))}
+                    )
+    for by, of_name in outcomes.items():
+        loss = 1 - published[by].ratio(title).median
+        found.facts[f"{by}: loss in percent"] = round(100 * loss, 1)
+        found.facts[f"{by}: seconds to recover"] = _recovery([one.recovery for one in of_name], plan.after)
+        found.facts[f"{by}: dead rows"] = median(one.dead_rows for one in of_name)
+        found.facts[f"{by}: outbox in megabytes"] = median(one.outbox_megabytes for one in of_name)
     return found
 
 
@@ -139,9 +154,9 @@ class Load:
         writing = await self._started(seconds)
         samples = await self._watch(seconds)
         outcome = await self._outcome(samples, None)
-        await writing
+        caller = await writing
         await self._made_even()
-        return outcome
+        return outcome._replace(caller=caller)
 
     async def disturbed(self, by: str, seconds: float, after: float, usual: float) -> Outcome:
         async with await AsyncConnection.connect(self._url) as connection:
@@ -155,13 +170,13 @@ class Load:
             await connection.commit()
         ended = time.perf_counter()
         samples = await self._watch(after)
-        await writing
+        caller = await writing
         await self._made_even()
         lost = outcome.usual < BACK * usual
-        return outcome._replace(recovery=_first_as_good(samples, usual, ended) if lost else 0.0)
+        return outcome._replace(caller=caller, recovery=_first_as_good(samples, usual, ended) if lost else 0.0)
 
-    async def _started(self, seconds: float) -> asyncio.Future[None]:
-        """When the first events are there. The load ends a little after the given time."""
+    async def _started(self, seconds: float) -> asyncio.Future[float]:
+        """When the first events are there. The load ends a little after the given time, and answers what it cost."""
         before = (await self._sample()).appended
         writing = asyncio.get_running_loop().run_in_executor(self._elsewhere, write, self._url, seconds + 1)
 
@@ -182,19 +197,19 @@ class Load:
         """A position is drawn for each event and for nothing else."""
         (appended,) = await self._ask("select case when is_called then last_value else 0 end from event_position")
         published = self._registry.get_sample_value("syncstore_relay_published_total")
-        return Sample(time.perf_counter(), int(appended), int(published or 0))
+        return Sample(time.perf_counter(), int(appended), int(published or 0), processors.spent()["PostgreSQL"])
 
     async def _outcome(self, samples: list[Sample], recovery: float | None) -> Outcome:
         dead, size = await self._ask(OUTBOX)
         first, last = samples[0], samples[-1]
         seconds = last.at - first.at
         return Outcome(
-            appended=(last.appended - first.appended) / seconds,
             published=(last.published - first.published) / seconds,
             usual=median(_rates(samples)),
             recovery=recovery,
             dead_rows=int(dead),
             outbox_megabytes=round(size / 2**20, 1),
+            database=(last.database - first.database) / (last.appended - first.appended),
         )
 
     async def _made_even(self) -> None:
@@ -215,18 +230,16 @@ class Load:
         return tuple(row)
 
 
-def _title(name: str, plan: Plan) -> str:
-    return name if name == FREE else f"{name} held for {plan.seconds:g} s"
+def write(url: str, seconds: float) -> float:
+    """In a process of its own; processor seconds that it took for an event."""
 
-
-def write(url: str, seconds: float) -> None:
-    """In a process of its own."""
-
-    async def appending() -> None:
+    async def appending() -> float:
         async with append_load.ours(url, CALLERS, STREAMS) as appends:
-            await appends(seconds)
+            began = time.process_time()
+            done = await appends(seconds)
+            return (time.process_time() - began) / (done.per_second * seconds)
 
-    uvloop.run(appending())
+    return uvloop.run(appending())
 
 
 def _rates(samples: list[Sample]) -> list[float]:
