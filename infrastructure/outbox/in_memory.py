@@ -69,7 +69,7 @@ class OutboxTables:
 
     def drop(self, key: str) -> int:
         """As `operations.drop`. Raises NothingParked."""
-        first, *_ = self._waiting(key)
+        first = next(at for at in self._waiting(key) if self.parked[at].reason is not None)
         del self.parked[first]
         self.dropped.append(first)
         return self.release(key) if self.is_parked(key.encode()) else 0

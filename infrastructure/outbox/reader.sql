@@ -94,10 +94,12 @@ from outbox_parked group by partition_key order by min(parked_at);
 select position from outbox_parked where partition_key = %(key)s order by position for update;
 
 -- name: drop_refused
--- Give up the refused event; who did and why is kept.
+-- Give up the refused event; who did and why is kept. What was sent and could not be deleted may wait below it.
 with gone as (
     delete from outbox_parked
-    where position = (select min(position) from outbox_parked where partition_key = %(key)s)
+    where position = (
+        select min(position) from outbox_parked where partition_key = %(key)s and reason is not null
+    )
     returning position, partition_key, reason
 )
 insert into outbox_dropped (position, partition_key, refused_for, reason, dropped_by)

@@ -133,6 +133,16 @@ class OutboxContract:
         assert await stand.drop("a") == 2
         assert await left(stand) == positions[1:]
 
+    async def test_an_earlier_event_that_came_to_wait_later_is_not_dropped_for_the_refused_one(
+        self, stand: Stand
+    ) -> None:
+        positions = await stand.store(*rounds(["a"], [1, 2, 3]))
+        sent, refused, follower = await pending(stand)
+        await stand.mine.park([Refused(refused, "too large"), Refused(follower, None)], stand.terms)
+        assert await stand.mine.park([Refused(sent, None)], stand.terms) == 1
+        assert await stand.drop("a") == 2
+        assert await left(stand) == [positions[0], positions[2]]
+
     async def test_what_does_not_wait_cannot_be_released_or_dropped(self, stand: Stand) -> None:
         with pytest.raises(NothingParked, match="'a'"):
             await stand.release("a")

@@ -171,7 +171,11 @@ def _lock_key(tx: Transaction, p: Values) -> Result:
 
 @STATEMENTS.means(OUTBOX["drop_refused"], "drop_refused")
 def _drop_refused(tx: Transaction, p: Values) -> Result:
-    first = min(position for position, parked in tx.scan("outbox_parked") if parked.key == p["key"])
+    first = min(
+        position
+        for position, parked in tx.scan("outbox_parked")
+        if parked.key == p["key"] and parked.reason is not None
+    )
     tx.remove("outbox_parked", first)
     tx.put("outbox_dropped", first, p["reason"])
     return Result(rowcount=1)
