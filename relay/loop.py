@@ -10,7 +10,6 @@ from typing import Final
 
 import psycopg
 import structlog
-from aiokafka.errors import KafkaError
 
 from infrastructure.collector import collect_rarely
 from infrastructure.kafka.client import KafkaSettings
@@ -20,7 +19,7 @@ from infrastructure.outbox.reader import Outbox
 from infrastructure.postgres.pool import Pool
 from relay.leases import ShardHolder
 from relay.metrics import METRICS, RelayMetrics
-from relay.producer import SendingFailed
+from relay.producer import AWAY
 from relay.publisher import Publisher
 from relay.relay import BATCH, Relay
 
@@ -36,8 +35,6 @@ STATISTICS_SECONDS: Final = 2.0
 ALARM_AGE_SECONDS: Final = 30.0
 ALARM_DEPTH: Final = 100_000
 ALARM_EVERY_SECONDS: Final = 30.0
-
-AWAY: Final = (SendingFailed, KafkaError, OSError)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

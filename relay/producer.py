@@ -22,6 +22,10 @@ class SendingFailed(SyncStoreError):
     """Kafka cannot be reached, or a topic is missing. What was not acknowledged is read again."""
 
 
+AWAY: Final = (SendingFailed, KafkaError, OSError)  # TimeoutError is an OSError
+"""Kafka takes no events at present."""
+
+
 class Producer:
     """Raises SendingFailed, or aiokafka's errors, for which `abandon()` is the answer."""
 

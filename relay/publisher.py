@@ -11,17 +11,16 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from msgspec import Struct
 
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.cloudevents import Header, headers_from
 from infrastructure.kafka.partitions import partition_of
 from infrastructure.outbox.reader import Pending, Refused
-from relay.producer import Producer, SendingFailed
+from relay.producer import AWAY, Producer
 from relay.routing import topic_of
 
-FAILURES: Final = (KafkaError, OSError, SendingFailed)  # TimeoutError is an OSError
 REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 """Said of what a record is, not of how the cluster, or a clock, is at present."""
 
@@ -80,7 +79,7 @@ class Publisher:
                         raise outcome
                 for partition, left in zip(partitions, outcomes, strict=True):
                     await self._one_by_one(partition, left, published)  # type: ignore[arg-type]  # no exception is left
-        except FAILURES as error:
+        except AWAY as error:
             published.failure = error
             await self.producer.abandon()
         return published
@@ -90,7 +89,7 @@ class Publisher:
         await self.producer.abandon()
 
     async def prepare(self, rows: Sequence[Pending]) -> Batches:
-        """Batches of rows in order; may go on while others are published. Raises one of FAILURES."""
+        """Batches of rows in order; may go on while others are published. Raises AWAY."""
         made = Batches(rows=rows)
         batches = made.by_partition
         nowhere: set[bytes] = set()

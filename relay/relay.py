@@ -18,7 +18,8 @@ from infrastructure.outbox.low_mark import LowMark
 from infrastructure.outbox.port import OutboxPort
 from infrastructure.outbox.reader import Horizon, Pending, Refused
 from relay.metrics import RelayMetrics
-from relay.publisher import FAILURES, Batches, Published
+from relay.producer import AWAY
+from relay.publisher import Batches, Published
 
 BATCH: Final = 4_000
 SWEEP_SECONDS: Final = 10.0
@@ -130,7 +131,7 @@ class Relay:
         rows = await self._read(shards)
         try:
             self._next = await self._publisher.prepare(rows)
-        except FAILURES:
+        except AWAY:
             self.forget()  # what is under way fails too and says why, or the next attempt does
 
     async def _read(self, shards: Mapping[int, int]) -> list[Pending]:

@@ -24,7 +24,8 @@ from infrastructure.outbox.leases import Leases
 from infrastructure.outbox.published import Selection
 from infrastructure.outbox.reader import Pending
 from infrastructure.postgres.pool import Pool
-from relay.publisher import FAILURES, Published, Publisher
+from relay.producer import AWAY
+from relay.publisher import Published, Publisher
 
 PATIENCE_SECONDS: Final = 60.0
 """For the acknowledgements of one batch."""
@@ -94,7 +95,7 @@ async def _refuse_to_overtake(pool: Pool, empty: Sequence[str]) -> None:
 async def _send(publisher: Publisher, rows: Sequence[Pending]) -> None:
     try:
         done = await publisher.publish(await publisher.prepare(rows), patience=PATIENCE_SECONDS)
-    except FAILURES as error:
+    except AWAY as error:
         done = Published(failure=error)
     if done.refused:
         row, reason = done.refused[0]

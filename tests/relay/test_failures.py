@@ -20,7 +20,7 @@ from infrastructure.outbox.reader import Outbox, Pending
 from infrastructure.outbox.shards import SHARDS
 from infrastructure.postgres.pool import WORKER, open_pool
 from relay import loop
-from relay.producer import SendingFailed
+from relay.producer import AWAY, SendingFailed
 from relay.publisher import Batches
 from relay.relay import BATCH
 from tests.plugins.local_stack import JARS
@@ -120,7 +120,7 @@ async def test_a_producer_out_of_step_is_replaced(world: World) -> None:
         for partition in list(client._txn_manager._sequence_numbers):
             client._txn_manager._sequence_numbers[partition] += 1000
         await store_all(world, range(4, 7))
-        with pytest.raises(loop.AWAY):
+        with pytest.raises(AWAY):
             await relay.one_pass()
         assert not relay.publisher.producer.is_open
         await relay.publisher.producer.open()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from aiokafka.errors import KafkaConnectionError
 from hypothesis import example, given, settings
@@ -103,17 +103,9 @@ class Outbox(InMemoryOutbox):
         await self._world.moment()
         return found
 
-    async def pending(
-        self,
-        *,
-        low: int,
-        passed: Mapping[str, int],
-        shards: Collection[int],
-        under_way: Collection[int],
-        limit: int,
-    ) -> list[Pending]:
+    async def pending(self, **how: Any) -> list[Pending]:
         await self._world.moment()
-        found = await super().pending(low=low, passed=passed, shards=shards, under_way=under_way, limit=limit)
+        found = await super().pending(**how)
         await self._world.moment()
         return found
 
