@@ -1,8 +1,9 @@
-"""The two roots of everything the domain can say no with.
+"""The roots of everything the domain can say no with.
 
 SyncStoreError
 ├── Refusal              a command cannot be done as asked; nothing was written
-└── BrokenHistory        stored facts cannot be understood (unknown schema, impossible sequence)
+├── BrokenHistory        stored facts cannot be understood (unknown schema, impossible sequence)
+└── Transient            nothing is wrong with what was asked; the same may succeed later
 
 Each refusal is defined beside the decision that raises it.
 """
@@ -32,3 +33,7 @@ class Refusal(SyncStoreError):
 
 class BrokenHistory(SyncStoreError):
     """Stored events cannot be understood by this version of the code."""
+
+
+class Transient(SyncStoreError):
+    """No input is to blame: the same, asked again later, may succeed. A consumer waits for it and sets nothing aside."""

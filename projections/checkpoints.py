@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from infrastructure.kafka.faults import NotYet
+from domain.errors import Transient
 from infrastructure.postgres.statements import load
 from projections.projection import AnyView
 
@@ -21,7 +21,7 @@ class Generation(NamedTuple):
     shape: int
 
 
-class ViewNotBuilt(NotYet):
+class ViewNotBuilt(Transient):
     """No generation of this view has the shape that this version of the code folds into."""
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
-from domain.errors import SyncStoreError
+from domain.errors import Transient
 
 
-class KafkaUnavailable(SyncStoreError):
+class KafkaUnavailable(Transient):
     """No broker answers. Commands are accepted all the same; their events wait in the outbox."""
 
 

@@ -6,16 +6,12 @@ import psycopg
 from aiokafka.errors import KafkaError
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from domain.errors import SyncStoreError
-
-
-class NotYet(SyncStoreError):
-    """An effect cannot work at all at present; no record is to blame. It is tried again until it can."""
-
+from domain.errors import Transient
 
 _WEATHER = (
-    NotYet,
+    Transient,
     psycopg.OperationalError,  # connection lost, server going down, deadlock, serialization, lock or disk trouble
+    psycopg.errors.IdleInTransactionSessionTimeout,  # a process that was frozen, or whose batch took long
     psycopg.InterfaceError,  # the connection broke under a statement
     psycopg.ProgrammingError,  # a table or right is missing: of the deployment, never of a record
     PoolTimeout,
@@ -24,14 +20,14 @@ _WEATHER = (
     OSError,  # with TimeoutError among its kinds
 )
 
-_HEAVY = (psycopg.errors.QueryCanceled, psycopg.errors.ProgramLimitExceeded)
-"""Raised by a busy server as well as by a record that asks too much of it."""
+_HEAVY = (psycopg.errors.QueryCanceled, psycopg.errors.ProgramLimitExceeded, psycopg.InternalError)
+"""Raised by a server in trouble as well as by a record that asks too much of it."""
 
 HEAVY_ATTEMPTS = 5
 
 
 def passes_by_itself(error: BaseException, attempt: int) -> bool:
     """Whether trying the same records again makes sense, `attempt` tries having failed."""
-    if isinstance(error, _HEAVY):
+    if isinstance(error, _HEAVY) and not isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
         return attempt < HEAVY_ATTEMPTS
     return isinstance(error, _WEATHER)

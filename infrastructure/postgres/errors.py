@@ -17,14 +17,14 @@ from typing import Final
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from domain.errors import SyncStoreError
+from domain.errors import SyncStoreError, Transient
 
 
 class DatabaseError(SyncStoreError):
     """Root of what the database adapters raise."""
 
 
-class DatabaseUnavailable(DatabaseError):
+class DatabaseUnavailable(DatabaseError, Transient):
     """PostgreSQL does not answer. Nothing is known to have been stored by the call that raised it."""
 
 

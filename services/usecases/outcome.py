@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from domain.errors import Refusal
+from domain.errors import Refusal, Transient
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -50,6 +50,6 @@ class KeyReused(Refusal):
     remedy = "Use a new key for a new request; a repeated one must be the same to the byte."
 
 
-class TooBusy(Refusal):
+class TooBusy(Refusal, Transient):
     code = "too_busy"
     remedy = "Many changes meet here at this moment; send it again."
