@@ -36,4 +36,4 @@ class BrokenHistory(SyncStoreError):
 
 
 class Transient(SyncStoreError):
-    """No input is to blame: the same, asked again later, may succeed. A consumer waits for it and sets nothing aside."""
+    """No input is to blame: the same, asked again later, may succeed. Consumers wait and set nothing aside."""

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     DIFFERENT = "different"  # a view's row that is not the fold of its stream
     INVENTED = "invented"  # a view's row of no event
     UNFOLDED = "unfolded"  # a view that could not be compared: not built, or of events that cannot be folded
+    SET_ASIDE = "set_aside"  # a key whose records wait for a person, so that what follows from them stands still
     FORGOTTEN = "forgotten"  # a shop shows something else, and nothing is going to change that
 
 

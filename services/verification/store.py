@@ -108,6 +108,14 @@ async def check_answers(connection: Connection, check: Check) -> None:
         check.add(Violation(kind=Kind.DONE_TWICE, stream=stream, version=version, detail=told))
 
 
+async def check_set_aside(connection: Connection, check: Check) -> None:
+    """What waits for a person, and with it every later event of its key."""
+    for who, key, records, reason in await _rows(connection, "set_aside"):
+        check.count += 1
+        told = f"{records} set aside by {who}: {reason}"
+        check.add(Violation(kind=Kind.SET_ASIDE, stream=f"key {key}", detail=told))
+
+
 async def digests(connection: Connection, positions: Collection[int]) -> dict[int, int]:
     """What the store holds at these positions now."""
     rows = await _rows(connection, "look_up", positions=list(positions))

@@ -33,6 +33,13 @@ select key from consumer_parked where consumer = %(consumer)s
 union
 select key from consumer_dropped where consumer = %(consumer)s;
 
+-- name: set_aside
+-- Keys that relay and consumers have set aside: who, which, how many events or records, and why the first of them.
+select 'relay', partition_key, count(*), max(reason) from outbox_parked group by partition_key
+union all
+select consumer, key, count(*), (array_agg(reason order by id))[1] from consumer_parked group by consumer, key
+order by 1, 2;
+
 -- name: streams
 -- How many there are.
 select count(*) from streams;

@@ -37,6 +37,7 @@ async def verify(source: Source, kafka: KafkaSettings, progress: Progress = lamb
     started = time.monotonic()
     streams = Check(name="event store", compared="streams against their events")
     answers = Check(name="answers", compared="idempotency keys against the events they promise")
+    aside = Check(name="set aside", compared="keys that wait for a person, in relay and consumers")
     history = History(
         Check(name="topics", compared="events against outbox and topics"),
         Check(name="views", compared="events against the log of the views, by the records that were applied"),
@@ -51,6 +52,7 @@ async def verify(source: Source, kafka: KafkaSettings, progress: Progress = lamb
             await store.check_store(connection, streams)
             progress("streams", 1, 2)
             await store.check_answers(connection, answers)
+            await store.check_set_aside(connection, aside)
             progress("streams", 2, 2)
         _settle_counts(history)
         with reaching(kafka):
@@ -68,7 +70,7 @@ async def verify(source: Source, kafka: KafkaSettings, progress: Progress = lamb
         cut=history.cut,
         taken_at=taken_at,
         seconds=round(time.monotonic() - started, 2),
-        checks=(streams, answers, history.check, history.views, *folds, listings),
+        checks=(streams, answers, history.check, history.views, *folds, listings, aside),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from domain.errors import Transient
 from domain.messages import RecordedEvent
 from infrastructure.kafka import parking
 from infrastructure.kafka.cloudevents import Header
@@ -15,12 +16,12 @@ from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.consumer_metrics import ConsumerMetrics
 from infrastructure.kafka.delivery import ONE_LANE, Lanes
 from infrastructure.kafka.effect import Effect
-from infrastructure.kafka.faults import NotYet
 from infrastructure.kafka.offsets import Partition
 from infrastructure.kafka.partitions import partition_of
 from infrastructure.kafka.records import _SCHEMAS
 from infrastructure.kafka.topics import BY_CATEGORY, PRODUCT, STOCK
 from infrastructure.outbox.reader import Pending
+from infrastructure.postgres.errors import DatabaseUnavailable
 from relay.publisher import headers_of
 from tests.simulation.broker import PARTITIONS, SESSION_SECONDS, Batch
 from tests.simulation.database import STATEMENTS, Result, Transaction, Values
@@ -31,6 +32,7 @@ from tests.simulation.world import STREAMS, Violation, World, recorded
 METRICS: Final = ConsumerMetrics(CollectorRegistry())
 NAME: Final = "simulated"
 TWO_LANES: Final = Lanes(2, worth_it_from=2)
+OUTAGES: Final = (Transient("not now"), DatabaseUnavailable("the event store, asked by the effect, does not answer"))
 NEWER: Final = 2
 """A schema of the event that is read once SyncStore has been upgraded."""
 RECORD: Final = "simulation: record that an event was applied"
@@ -56,7 +58,7 @@ class Applied:
         world = self._world
         if not world.database.weather.fair and world.chance(0.02):
             world.trouble += 1
-            raise NotYet("not now")
+            raise world.random.choice(OUTAGES)
         for event in events:
             identity = str(event.event_id).encode()
             if identity in world.refusing:
@@ -140,6 +142,7 @@ class Consumers:
             self.start()
         parked = world.database.tables["consumer_parked"]
         await world.until(self.has_read_all, "consumers that have read everything")
+        self.check_parked()
         while parked:
             key = min(row.key for row in parked.values())
             await parking.release(world.pool, self.effect, key)
@@ -154,6 +157,12 @@ class Consumers:
             for partition, log in self.world.broker.logs.items()
             if partition.topic in self.effect.topics
         )
+
+    def check_parked(self) -> None:
+        """A record waits for a person for its own sake, or for that of one before it."""
+        for row in self.world.database.tables["consumer_parked"].values():
+            if any(type(outage).__name__ in row.reason for outage in OUTAGES):
+                raise Violation(f"{row.key}: set aside at offset {row.offset} because of {row.reason}")
 
     def check(self) -> None:
         """What was applied of each stream is what its partition holds of it, each record once and in order."""
@@ -213,6 +222,7 @@ async def schedule(world: World, lanes: Lanes = ONE_LANE) -> None:
             case 0 | 1:
                 consumers.disturb()
             case 2:
+                consumers.check_parked()
                 with world.forgiving():
                     await consumers.operate()
             case 3 if world.chance(0.3):

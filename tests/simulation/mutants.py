@@ -255,6 +255,13 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         means=_renewing_what_has_run_out,
     ),
     Mutant(
+        name="sets a record aside because the database is away",
+        scenario=CONSUMER,
+        module="infrastructure.kafka.faults",
+        before="return isinstance(error, _WEATHER)",
+        after="return isinstance(error, _WEATHER[1:])",
+    ),
+    Mutant(
         name="moves the offsets in a transaction of their own",
         scenario=CONSUMER,
         module="infrastructure.kafka.delivery",

@@ -38,7 +38,7 @@ class PoisonForProjector(Fault):
         told = f"{behind} records of its key were parked with it"
         dropped: set[str] = set()
         async with asyncio.timeout(PATIENCE):
-            while waiting := await parking.list_parked(system.pool):
+            while waiting := [one for one in await parking.list_parked(system.pool) if one.key == key]:
                 for one in waiting:
                     if one.consumer not in dropped:
                         await parking.drop(system.pool, one.consumer, one.key, because="planted", by="proof")

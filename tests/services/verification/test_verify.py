@@ -137,6 +137,7 @@ async def test_a_working_installation_is_sound(installation: Installation) -> No
         "view listing_status": 0,
         "view conflicts": 0,
         "listings": 0,
+        "set aside": 0,
     }
 
 
@@ -185,6 +186,28 @@ async def test_what_is_wrong_in_the_views_or_against_the_topics_is_told_by_name(
         assert kind not in (await installation.verify()).violations
         installation.tamper(tampering)
         assert kind in (await installation.verify()).violations, tampering
+
+
+async def test_keys_that_wait_for_a_person_are_told_with_the_reason(installation: Installation) -> None:
+    await installation.write(1)
+    await installation.settle()
+    event = await _first_event(installation)
+    async with AIOKafkaProducer(**installation.kafka.client_options()) as producer:
+        await producer.send_and_wait(PRODUCT, b"{", event.partition_key.encode(), headers=[("ce_id", b"x")])
+    async with installation.working():
+        await until(lambda: installation.holds("select count(*) = 1 from consumer_parked"), DEADLINE)
+    installation.tamper(
+        "insert into outbox_parked (position, partition_key, reason) "
+        "select position, 'p-large', 'larger than the topic takes' from events where version = 1"
+    )
+    report = await installation.verify()
+    assert report.violations == {Kind.UNREADABLE: 1, Kind.SET_ASIDE: 2}
+    (aside,) = (check for check in report.checks if check.name == "set aside")
+    assert [(one.stream, one.detail.partition(":")[0]) for one in aside.examples] == [
+        (f"key {event.partition_key}", "1 set aside by projections"),
+        ("key p-large", "1 set aside by relay"),
+    ]
+    assert "larger than the topic takes" in str(aside.examples[1])
 
 
 async def test_records_of_no_event_and_records_that_are_none_are_told(installation: Installation) -> None:
