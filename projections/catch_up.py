@@ -27,6 +27,10 @@ class UnreadableRecord(SyncStoreError):
     """A record in Kafka that must be caught up with cannot be read."""
 
 
+class TakenOver(SyncStoreError):
+    """Another process has ended this rebuild, after the connection had broken that kept others away."""
+
+
 def consumer_of(view: AnyView, generation: int) -> str:
     """The name under which the offsets of a generation are kept until it is live."""
     return f"rebuild.{view.name}.{generation}"
@@ -51,17 +55,23 @@ class CatchUp:
         self._reporter = reporter
 
     async def to(self, until: Mapping[Partition, int]) -> None:
-        """Apply what Kafka holds from the stored offsets of this rebuild up to `until`."""
+        """Apply what Kafka holds from the stored offsets of this rebuild up to `until`.
+
+        Raises UnreadableRecord, TakenOver, OffsetsMoved.
+        """
         effect = Projections([self._view], name=self._consumer, generations={self._view.name: self._generation})
-        async with self._pool.connection() as connection:
-            at = await offsets.load_offsets(connection, self._consumer)
-        missing = {partition: 0 for partition in until if partition not in at}
-        total = sum(max(end - at.get(partition, 0), 0) for partition, end in until.items())
-        began, done = time.monotonic(), 0
-        if missing:  # partitions were added to a topic meanwhile
-            async with self._pool.connection() as connection:
+        async with self._pool.connection() as connection, connection.transaction():
+            at = await offsets.lock_offsets(connection, self._consumer)
+            if not at:
+                raise TakenOver(
+                    f"another process has ended this rebuild of view {self._view.name}; nothing is to be done"
+                )
+            missing = {partition: 0 for partition in until if partition not in at}
+            if missing:  # partitions were added to a topic meanwhile
                 await offsets.open_partitions(connection, self._consumer, missing)
-            at |= missing
+        at |= missing
+        total = sum(max(end - at[partition], 0) for partition, end in until.items())
+        began, done = time.monotonic(), 0
         async for records in self._replay.records(at, until):
             events, steps = _step(records, at)
             async with self._pool.connection() as connection, connection.transaction():

@@ -17,15 +17,16 @@ from projections.tables import create_table, table_of
 
 
 async def begin(view: AnyView, pool: Pool, replay: Replay) -> int:
-    """Take up what was begun in today's shape, or begin; a beginning in another shape is thrown away."""
-    begun = 0
+    """Take up what was begun last in today's shape, or begin; any other beginning is thrown away.
+
+    There are two in one shape when a process that began had lost the connection that kept others away.
+    """
     async with pool.connection() as connection:
         cursor = await connection.execute(checkpoints.sql["of_view"], {"view": view.name})
-        for number, shape, state, *_ in await cursor.fetchall():
-            if state == "building" and shape == view.shape:
-                begun = number
-            elif state == "building":
-                await _discard(connection, view, number)
+        building = {number: shape for number, shape, state, *_ in await cursor.fetchall() if state == "building"}
+        begun = max((number for number, shape in building.items() if shape == view.shape), default=0)
+        for number in building.keys() - {begun}:
+            await _discard(connection, view, number)
     if begun:
         return begun
     ends = await replay.ends()

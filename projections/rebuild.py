@@ -89,7 +89,7 @@ async def rebuild(
 ) -> Rebuilt:
     """Build a new generation of a view and let it take the live one's place. Goes on with one that was begun.
 
-    `source` and `pool` connect as the worker role. Raises RebuildRunning, GenerationsDiffer, TopicMissing,
+    `source` and `pool` connect as the worker role. Raises RebuildRunning, TakenOver, GenerationsDiffer, TopicMissing,
     RecordsExpired, and BrokenHistory for events that cannot be read.
     """
     async with _alone(pool, view), Replay(kafka, read_topics) as replay:

@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 from domain.product.events import BasePriceChanged
-from projections import buckets
+from infrastructure.kafka.offsets import Partition
+from infrastructure.kafka.replay import Replay
+from projections import buckets, checkpoints
+from projections.buckets import cut_buckets
 from projections.catalogue.projector import CATALOGUE
 from projections.catalogue.reader import list_products, read_product
+from projections.catch_up import CatchUp, TakenOver, open_offsets
 from projections.comparison import checksum, compare
 from projections.history.projector import HISTORY
 from projections.overview import list_views
-from projections.progress import Progress
+from projections.progress import Progress, Reporter
 from projections.rebuild import GenerationsDiffer, RebuildRunning, build_missing
 from projections.registry import VIEWS
+from projections.tables import create_table
 from projections.verify import verify
 from tests.projections.stage import ORG, Stage, created, until
 
@@ -166,6 +171,31 @@ async def test_one_view_is_rebuilt_once_at_a_time(stage: Stage) -> None:
         with pytest.raises(RebuildRunning):
             await stage.build(CATALOGUE)
         await connection.execute("select pg_advisory_unlock_all()")
+
+
+async def test_of_two_beginnings_the_last_is_taken_up_and_the_other_leaves_nothing(stage: Stage) -> None:
+    await some_products(stage, 3)
+    async with stage.worker.connection() as connection:
+        for _ in range(2):  # by two who did not see each other
+            begun = await connection.execute(checkpoints.sql["begin"], {"view": "catalogue", "shape": CATALOGUE.shape})
+            ((generation,),) = await begun.fetchall()
+            await create_table(connection, CATALOGUE, generation)
+            await open_offsets(connection, CATALOGUE, generation, {Partition(stage.topics[0], 0): 0})
+            await cut_buckets(connection, CATALOGUE, generation)
+    (rebuilt,) = await stage.build(CATALOGUE)
+    assert rebuilt.generation == 2
+    assert await stage.rows("select generation from projection_generations") == [(2,)]
+    assert await stage.rows("select 1 from consumer_offsets where consumer like 'rebuild.%%'") == []
+    assert await stage.rows("select to_regclass('projections.catalogue_1')") == [(None,)]
+
+
+async def test_a_rebuild_that_another_has_ended_stops_and_leaves_nothing(stage: Stage) -> None:
+    await stage.build(CATALOGUE)
+    async with Replay(stage.kafka, stage.topics) as replay:
+        ended = CatchUp(CATALOGUE, 1, stage.worker, replay, Reporter("catalogue", lambda _: None))
+        with pytest.raises(TakenOver, match="another process has ended this rebuild of view catalogue"):
+            await ended.to(await replay.ends())
+    assert await stage.rows("select 1 from consumer_offsets where consumer like 'rebuild.%%'") == []
 
 
 async def test_only_views_that_are_missing_are_built_at_a_start(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from infrastructure.kafka.delivery import ONE_LANE, Lanes
 from infrastructure.kafka.offsets import OffsetsMoved
 from infrastructure.kafka.topics import PRODUCT, STOCK
 from infrastructure.outbox.reader import Pending
+from projections.catch_up import TakenOver
 from projections.fill import Source
 from projections.rebuild import RebuildRunning, rebuild
 from projections.runner import LIVE, Projections
@@ -65,7 +66,7 @@ class Rebuilds:
         while True:
             try:
                 rebuilt = await rebuild(NAMES, SOURCE, self.world.database.pool(), KAFKA, read_topics=READ)
-            except (psycopg.Error, KafkaError, OSError, OffsetsMoved):
+            except (psycopg.Error, KafkaError, OSError, OffsetsMoved, TakenOver):
                 await asyncio.sleep(0.05)
             except RebuildRunning:
                 return
