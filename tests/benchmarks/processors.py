@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 SERVERS: Final = {"postgres": "PostgreSQL", "java": "Kafka"}
 """By the names of their processes."""
@@ -21,3 +24,19 @@ def spent() -> dict[str, float]:
         if name in SERVERS:
             found[SERVERS[name]] += sum(map(int, rest.split()[11:15])) / os.sysconf("SC_CLK_TCK")
     return found
+
+
+class Turn(NamedTuple):
+    per_second: float
+    processor_seconds: float
+    """Of servers and contender together."""
+
+
+@contextmanager
+def measured(me: str) -> Iterator[dict[str, float]]:
+    """Seconds that the servers and this process, called `me`, have spent in the block; filled in when it ends."""
+    found: dict[str, float] = {}
+    before, mine = spent(), time.process_time()
+    yield found
+    found[me] = time.process_time() - mine
+    found.update({who: now - before[who] for who, now in spent().items()})

@@ -130,14 +130,12 @@ def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> Run:
                 return sum((await stored_offsets(pool)).values()) >= until_applied
 
             stop = asyncio.Event()
-            before, began = processors.spent(), time.perf_counter()
-            mine = time.process_time()
+            began = time.perf_counter()
             consuming = asyncio.create_task(Consumer(Projections(VIEWS), pool, kafka, lanes=LANES).run(stop))
             try:
-                await until(done, PATIENCE)
+                with processors.measured("the runner") as spent:
+                    await until(done, PATIENCE)
                 took = time.perf_counter() - began
-                spent = {who: now - before[who] for who, now in processors.spent().items()}
-                spent["the runner"] = time.process_time() - mine
                 return Run(took, round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), spent)
             finally:
                 stop.set()

@@ -11,31 +11,59 @@ from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.topics import create_or_check
 from infrastructure.postgres.pool import Pool
 from tests.benchmarks import part
-from tests.benchmarks.figures import OURS, Comparison, Part
+from tests.benchmarks.figures import LOWER, OURS, Comparison, Part
 from tests.benchmarks.part import Size, alone, servers
 from tests.benchmarks.peers import debezium, debezium_jars, debezium_rows
 from tests.benchmarks.peers.installed import missing, versions
+from tests.benchmarks.processors import Turn
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import fill, scratch_database
-from tests.benchmarks.relay_turns import bare_send, calm, drain, of_faststream_outbox, of_txoutbox, ours, waiting
+from tests.benchmarks.relay_turns import (
+    bare_send,
+    calm,
+    drain,
+    made_batches,
+    of_faststream_outbox,
+    of_txoutbox,
+    ours,
+    waiting,
+)
 
 ABOUT: Final = """
-A backlog of events of about 300 bytes and fifteen headers, ten events to a product, drained by one relay in one process
-until Kafka has acknowledged every record and no row is left. Each contender has its turns in processes of its own. The
-control sends the same records, read and made before the clock starts, with bare `send()` of the same client, and
-deletes nothing. txoutbox (order-preserving, 1,000 rows to a claim, all of them published at once) and faststream-outbox
-(1,000 rows to a claim, deletes in hundreds) get the same records in tables of their own and the same producer; both run
-far above their default settings. faststream-outbox keeps the order of a key with one worker only; the figure with 16
-shows what it does without. Peers that are not done after some seconds are stopped and rated by what they had published
-and deleted. Debezium (its outbox event router on Kafka Connect, a Java process with 768 MB) gets the same records with
-the same headers as rows of its own table, with larger batches than its defaults, and is warm; it deletes nothing and
-stores no event, ours does both. Its backlog is made while nobody reads its slot, and timed from when the slot is read
-again. Its process sleeps in the turns of others. Of rows that are inserted meanwhile, a thousand to a transaction, the
-time runs from the first insert; what no relay can be faster than is how fast they are inserted when there is none.
-PostgreSQL has wal_level=logical for all contenders; there is a slot only in Debezium's own turns.
+A backlog of events of about 300 bytes and fifteen headers, ten events to a product, drained by one relay in one
+process until Kafka has acknowledged every record and no row is left. Each contender has its turns in processes of its
+own. The control sends the same records, read and made before the clock starts, with bare `send()` of the same client,
+and deletes nothing. Another makes batches of them, as our relay does, and sends these: no relay that uses this client
+can do less. Processor time is of all processes together: what a record takes of it, divided by the processors there
+are, is the least time it can take here. txoutbox (order-preserving, 1,000 rows to a claim, all of them published at
+once) and faststream-outbox (1,000 rows to a claim, deletes in hundreds) get the same records in tables of their own
+and the same producer; both run far above their default settings. faststream-outbox keeps the order of a key with one
+worker only; the figure with 16 shows what it does without. Peers that are not done after some seconds are stopped and
+rated by what they had published and deleted. Debezium (its outbox event router on Kafka Connect, a Java process with
+768 MB) gets the same records with the same headers as rows of its own table, with larger batches than its defaults,
+and is warm; it deletes nothing and stores no event, ours does both. Its backlog is made while nobody reads its slot,
+and timed from when the slot is read again. Its process sleeps in the turns of others. Of rows that are inserted
+meanwhile, a thousand to a transaction, the time runs from the first insert; what no relay can be faster than is how
+fast they are inserted when there is none. PostgreSQL has wal_level=logical for all contenders; there is a slot only in
+Debezium's own turns.
 """
 BARE_SEND: Final = "bare send()"
+BATCHES: Final = "batches made and sent, no database"
 INSERTING: Final = "inserting alone, no relay"
+
+
+class Drained(NamedTuple):
+    waiting: Turn
+    meanwhile: float
+    """Records per second."""
+
+
+class Round(NamedTuple):
+    """By contender: records per second, and processor time for a record that waits, of all processes together."""
+
+    waiting: dict[str, float]
+    meanwhile: dict[str, float]
+    microseconds: dict[str, float]
 
 
 class Plan(NamedTuple):
@@ -74,12 +102,16 @@ async def measure(size: Size, progress: Progress) -> Part:
                 meanwhile = Comparison(
                     title=f"{backlog:,} rows, inserted meanwhile", unit="records/s", control=BARE_SEND
                 )
+                cost = Comparison(
+                    title=f"processor time of a record, {backlog:,} rows", unit="µs", control=BARE_SEND, better=LOWER
+                )
                 for number in range(rounds):
                     progress.step(f"{backlog:,} rows, round {number + 1} of {rounds}")
-                    of_backlog, of_inserted = await one_round(url, pool, kafka, connect, backlog, plan.peers_seconds)
-                    waiting_rows.add_round(of_backlog)
-                    meanwhile.add_round(of_inserted)
-                found.comparisons += [waiting_rows, meanwhile]
+                    done = await one_round(url, pool, kafka, connect, backlog, plan.peers_seconds)
+                    waiting_rows.add_round(done.waiting)
+                    meanwhile.add_round(done.meanwhile)
+                    cost.add_round(done.microseconds)
+                found.comparisons += [waiting_rows, meanwhile, cost]
     return found
 
 
@@ -92,12 +124,14 @@ async def warm_up(url: str, pool: Pool, kafka: KafkaSettings, connect: debezium.
 
 async def one_round(
     url: str, pool: Pool, kafka: KafkaSettings, connect: debezium.Connect | None, backlog: int, limit: float
-) -> tuple[dict[str, float], dict[str, float]]:
+) -> Round:
     """Of rows that wait, and of rows that are inserted meanwhile."""
     fill(url, backlog)
     there = versions()
     bare = await alone(bare_send, url, kafka)
-    found, inserted = {BARE_SEND: bare}, {BARE_SEND: bare}
+    batches = await alone(made_batches, url, kafka)
+    found, inserted = {BARE_SEND: bare.per_second, BATCHES: batches.per_second}, {BARE_SEND: bare.per_second}
+    seconds = {BARE_SEND: bare.processor_seconds, BATCHES: batches.processor_seconds}
     if "txoutbox" in there:
         found["txoutbox"] = await alone(of_txoutbox, url, kafka, limit)
     if "faststream-outbox" in there:
@@ -106,12 +140,17 @@ async def one_round(
             found[name] = await alone(of_faststream_outbox, url, kafka, limit, workers)
     of_debezium = await drain_with_debezium(url, pool, kafka, connect, backlog, limit)
     if of_debezium is not None:
-        found[debezium.NAME], inserted[debezium.NAME] = of_debezium
+        found[debezium.NAME], inserted[debezium.NAME] = of_debezium.waiting.per_second, of_debezium.meanwhile
+        seconds[debezium.NAME] = of_debezium.waiting.processor_seconds
     empty(url)
     of_ours = await alone(ours, url, kafka, backlog)
     empty(url)
     inserted[INSERTING] = of_ours.inserting_alone
-    return {OURS: of_ours.waiting} | found, {OURS: of_ours.inserted_meanwhile} | inserted
+    return Round(
+        {OURS: of_ours.waiting.per_second} | found,
+        {OURS: of_ours.inserted_meanwhile} | inserted,
+        {who: spent / backlog * 1e6 for who, spent in ({OURS: of_ours.waiting.processor_seconds} | seconds).items()},
+    )
 
 
 def empty(url: str) -> None:
@@ -121,7 +160,7 @@ def empty(url: str) -> None:
 
 async def drain_with_debezium(
     url: str, pool: Pool, kafka: KafkaSettings, connect: debezium.Connect | None, rows: int, limit: float
-) -> tuple[float, float] | None:
+) -> Drained | None:
     """What is in the outbox, which is left as it is, as rows of its own; None where its jars are not there."""
     if connect is None:
         return None
@@ -131,7 +170,7 @@ async def drain_with_debezium(
         backlog = await debezium.drain_backlog(router, kafka, rows, limit)
     calm(url)
     async with debezium.routing(connect, url) as router:
-        return backlog, await debezium.drain_while_inserted(router, kafka, rows, limit)
+        return Drained(backlog, await debezium.drain_while_inserted(router, kafka, rows, limit))
 
 
 if __name__ == "__main__":

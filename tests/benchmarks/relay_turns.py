@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from infrastructure.collector import collect_rarely
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.kafka.topics import PRODUCT
+from infrastructure.kafka.partitions import partition_of
+from infrastructure.kafka.topics import PARTITIONS, PRODUCT
 from infrastructure.outbox.leases import Leases
 from infrastructure.outbox.reader import Outbox
 from infrastructure.outbox.shards import SHARDS
@@ -26,19 +27,22 @@ from relay.metrics import RelayMetrics
 from relay.publisher import Publisher, headers_of
 from relay.relay import Relay
 from relay.routing import topic_of
+from tests.benchmarks import processors
 from tests.benchmarks.peers import faststream_outbox, txoutbox
 from tests.benchmarks.peers.records import Record
+from tests.benchmarks.processors import Turn
 from tests.benchmarks.relay_load import BACKLOG, fill
 
 T = TypeVar("T")
 PRODUCER: Final[dict[str, Any]] = {"enable_idempotence": True, "max_batch_size": 512 * 1024}
 WARM_UP: Final = 1_000
+Send = Callable[[AIOKafkaProducer, Sequence[Record]], Awaitable[None]]
 
 
 class Ours(NamedTuple):
     """Events per second."""
 
-    waiting: float
+    waiting: Turn
     inserted_meanwhile: float
     inserting_alone: float
 
@@ -52,28 +56,37 @@ def ours(url: str, kafka: KafkaSettings, events: int) -> Ours:
             await drain(pool, kafka, WARM_UP)
             fill(url, events)
             calm(url)
-            waiting_rows = events / await drain(pool, kafka, events)
+            with processors.measured("the relay") as spent:
+                waiting_rows = events / await drain(pool, kafka, events)
+            waited = Turn(waiting_rows, sum(spent.values()))
             calm(url)
             inserted_meanwhile = events / await drain(pool, kafka, events, inserted_into=url)
             calm(url)
             began = time.perf_counter()
             await asyncio.to_thread(_insert, url, events)
-            return Ours(waiting_rows, inserted_meanwhile, events / (time.perf_counter() - began))
+            return Ours(waited, inserted_meanwhile, events / (time.perf_counter() - began))
 
     return _run(turn())
 
 
-def bare_send(url: str, kafka: KafkaSettings) -> float:
+def bare_send(url: str, kafka: KafkaSettings) -> Turn:
     """Records per second of what is in the outbox, which is left as it is."""
 
-    async def turn() -> float:
+    async def turn() -> Turn:
         records = await _records(url)
         async with AIOKafkaProducer(**kafka.client_options(), **PRODUCER) as producer:
-            await _send(producer, records[:WARM_UP])
-            calm(url)
-            began = time.perf_counter()
-            await _send(producer, records)
-            return len(records) / (time.perf_counter() - began)
+            return await _timed(_send, producer, records, url)
+
+    return _run(turn())
+
+
+def made_batches(url: str, kafka: KafkaSettings) -> Turn:
+    """Records per second of the same, put into batches and sent: what a relay has to do, without its database."""
+
+    async def turn() -> Turn:
+        records = await _records(url)
+        async with AIOKafkaProducer(**kafka.client_options(), **PRODUCER) as producer:
+            return await _timed(_send_batches, producer, records, url)
 
     return _run(turn())
 
@@ -163,6 +176,33 @@ async def _records(url: str) -> list[Record]:
         return await waiting(pool)
 
 
-async def _send(producer: AIOKafkaProducer, records: list[Record]) -> None:
+async def _timed(send: Send, producer: AIOKafkaProducer, records: Sequence[Record], url: str) -> Turn:
+    await send(producer, records[:WARM_UP])
+    calm(url)
+    began = time.perf_counter()
+    with processors.measured("the producer") as spent:
+        await send(producer, records)
+        took = time.perf_counter() - began
+    return Turn(len(records) / took, sum(spent.values()))
+
+
+async def _send_batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
+    builders: dict[tuple[str, int], Any] = {}
+    sent = []
+    for one in records:
+        where = one.topic, partition_of(one.key, PARTITIONS)
+        while True:
+            builder = builders.get(where)
+            if builder is None:
+                builder = builders[where] = producer.create_batch()
+            if builder.append(timestamp=None, key=one.key, value=one.value, headers=one.headers) is not None:
+                break
+            sent.append(await producer.send_batch(builders.pop(where), one.topic, partition=where[1]))
+    for (topic, partition), builder in builders.items():
+        sent.append(await producer.send_batch(builder, topic, partition=partition))
+    await asyncio.gather(*sent)
+
+
+async def _send(producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
     sent = [await producer.send(one.topic, one.value, one.key, headers=one.headers) for one in records]
     await asyncio.gather(*sent)

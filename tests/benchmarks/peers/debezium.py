@@ -29,6 +29,7 @@ from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.topics import PARTITIONS, PRODUCT
 from infrastructure.local_stack.ports import LOOPBACK, choose_free
 from infrastructure.local_stack.process import tail
+from tests.benchmarks import processors
 from tests.benchmarks.peers import debezium_jars
 from tests.benchmarks.peers.debezium_rows import HEADERS, TABLE, create, insert
 
@@ -213,14 +214,16 @@ async def drain_while_inserted(router: Router, kafka: KafkaSettings, rows: int, 
         return found
 
 
-async def drain_backlog(router: Router, kafka: KafkaSettings, rows: int, limit: float) -> float:
-    """Rows per second of those that were inserted while nobody read the slot, from when it is read again."""
+async def drain_backlog(router: Router, kafka: KafkaSettings, rows: int, limit: float) -> processors.Turn:
+    """Of rows that were inserted while nobody read the slot, from when it is read again."""
     await router.stop()
     await asyncio.to_thread(insert, router.url, rows)
     async with arrivals(kafka) as arrived:
         await router.resume()
         await router.streaming()
-        return await rate(arrived, rows, time.perf_counter(), limit)
+        with processors.measured("waiting") as spent:
+            found = await rate(arrived, rows, time.perf_counter(), limit)
+        return processors.Turn(found, sum(spent.values()) - spent["waiting"])
 
 
 async def rate(arrived: Callable[[], Awaitable[int]], rows: int, began: float, limit: float) -> float:
