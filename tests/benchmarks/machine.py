@@ -37,7 +37,7 @@ def describe() -> dict[str, str | int | float]:
 
 
 def processors_worth() -> float:
-    """How many times the work of one all of them do together: fewer than there are where two share a core, or a host."""
+    """How many times the work of one all of them do together: less than their number where they share a core."""
     number = os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(number) as pool:
         pool.map(_count, [1] * number, chunksize=1)  # all of them have begun

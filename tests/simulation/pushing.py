@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-
 from domain.connection.commands import OpenConnection
 from domain.listing.commands import LinkListing, SetDesired
 from domain.listing.diff import due
