@@ -30,6 +30,9 @@ class UnreadableRecord(SyncStoreError):
 class TakenOver(SyncStoreError):
     """Another process has ended this rebuild, after the connection had broken that kept others away."""
 
+    def __init__(self, view: str) -> None:
+        super().__init__(f"another process has ended this rebuild of view {view}; nothing is to be done")
+
 
 def consumer_of(view: AnyView, generation: int) -> str:
     """The name under which the offsets of a generation are kept until it is live."""
@@ -63,9 +66,7 @@ class CatchUp:
         async with self._pool.connection() as connection, connection.transaction():
             at = await offsets.lock_offsets(connection, self._consumer)
             if not at:
-                raise TakenOver(
-                    f"another process has ended this rebuild of view {self._view.name}; nothing is to be done"
-                )
+                raise TakenOver(self._view.name)
             missing = {partition: 0 for partition in until if partition not in at}
             if missing:  # partitions were added to a topic meanwhile
                 await offsets.open_partitions(connection, self._consumer, missing)

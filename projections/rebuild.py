@@ -32,7 +32,7 @@ from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 from projections import checkpoints, comparison, generations
 from projections.buckets import Filling
-from projections.catch_up import CatchUp, consumer_of
+from projections.catch_up import CatchUp, TakenOver, consumer_of
 from projections.comparison import Difference
 from projections.fill import Source, connect
 from projections.progress import Progress, Reporter
@@ -219,7 +219,9 @@ class _Rebuild:
                 reached = await offsets.load_offsets(other, consumer_of(self._view, self._generation))
             await offsets.open_partitions(connection, LIVE, reached)
             await connection.execute(checkpoints.sql["retire"], {"view": self._view.name})
-            await connection.execute(checkpoints.sql["enliven"], view)
+            enlivened = await connection.execute(checkpoints.sql["enliven"], view)
+            if not enlivened.rowcount:
+                raise TakenOver(self._view.name)
             await connection.execute(block(self._view, "view", self._generation))
             await connection.execute(f"grant select on projections.{self._view.name} to syncstore_app")
             await offsets.forget(connection, consumer_of(self._view, self._generation))

@@ -72,7 +72,9 @@ def _retire(tx: Transaction, p: Values) -> Result:
 @STATEMENTS.means(GENERATIONS["enliven"], "enliven")
 def _enliven(tx: Transaction, p: Values) -> Result:
     key = p["view"], p["generation"]
-    one: Generation = tx.get("projection_generations", key)
+    one: Generation | None = tx.get("projection_generations", key)
+    if one is None:
+        return Result(rowcount=0)
     tx.put("projection_generations", key, one._replace(state="live", events=p["events"]))
     return Result(rowcount=1)
 
@@ -212,7 +214,7 @@ def _replace_view(tx: Transaction, text: str, p: Values) -> Result:
     if not weather.fair and tx.database.loop.random.random() < 0.2:
         weather.happened()
         raise errors.LockNotAvailable("readers are in the way")
-    tx.put("views", _table_in(text, "view "), _table_in(text, "from "))
+    tx.put("views", _table_in(text, "view "), _there(tx, _table_in(text, "from ")))
     return Result()
 
 
