@@ -402,11 +402,11 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         after="with _without_cycles():",
     ),
     Mutant(
-        name="begins a rebuild while another is at it",
+        name="goes on with a rebuild that another has ended",
         scenario=REBUILD,
-        module="projections.rebuild",
-        before="if await cursor.fetchone() != (True,):",
-        after="if False:",
+        module="projections.catch_up",
+        before="            if not at:\n",
+        after="            if False:\n",
     ),
     MutantStatement(
         name="takes a listing off the queue though there was a new reason",
