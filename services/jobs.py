@@ -78,8 +78,8 @@ async def _do(app: App, org_id: str, job_id: UUID, kind: str) -> None:
     log.info("job_taken", job_id=str(job_id), kind=kind, org_id=org_id)
     try:
         await WORK[kind](app, org_id, job)
+    except Transient:
+        raise  # whoever takes it next goes on where this one stopped
     except Refusal as refusal:
-        if isinstance(refusal, Transient):
-            raise  # whoever takes it next goes on where this one stopped
         await app.jobs.finish(org_id, job_id, state="failed", error=f"{refusal.code}: {refusal} {refusal.remedy}")
     log.info("job_ended", job_id=str(job_id), kind=kind, org_id=org_id)

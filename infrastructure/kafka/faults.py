@@ -11,7 +11,6 @@ from domain.errors import Transient
 _WEATHER = (
     Transient,
     psycopg.OperationalError,  # connection lost, server going down, deadlock, serialization, lock or disk trouble
-    psycopg.errors.IdleInTransactionSessionTimeout,  # a process that was frozen, or whose batch took long
     psycopg.InterfaceError,  # the connection broke under a statement
     psycopg.ProgrammingError,  # a table or right is missing: of the deployment, never of a record
     PoolTimeout,
@@ -28,6 +27,8 @@ HEAVY_ATTEMPTS = 5
 
 def passes_by_itself(error: BaseException, attempt: int) -> bool:
     """Whether trying the same records again makes sense, `attempt` tries having failed."""
-    if isinstance(error, _HEAVY) and not isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True  # an internal error by its class: the process was frozen, or its batch took long
+    if isinstance(error, _HEAVY):
         return attempt < HEAVY_ATTEMPTS
     return isinstance(error, _WEATHER)
