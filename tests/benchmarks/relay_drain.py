@@ -19,13 +19,14 @@ from tests.benchmarks.processors import Turn
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import fill, scratch_database
 from tests.benchmarks.relay_turns import (
-    bare_send,
     calm,
     drain,
-    made_batches,
+    of_client,
     of_faststream_outbox,
     of_txoutbox,
     ours,
+    send_batches,
+    send_each,
     waiting,
 )
 
@@ -128,8 +129,8 @@ async def one_round(
     """Of rows that wait, and of rows that are inserted meanwhile."""
     fill(url, backlog)
     there = versions()
-    bare = await alone(bare_send, url, kafka)
-    batches = await alone(made_batches, url, kafka)
+    bare = await alone(of_client, url, kafka, send_each)
+    batches = await alone(of_client, url, kafka, send_batches)
     found, inserted = {BARE_SEND: bare.per_second, BATCHES: batches.per_second}, {BARE_SEND: bare.per_second}
     seconds = {BARE_SEND: bare.processor_seconds, BATCHES: batches.processor_seconds}
     if "txoutbox" in there:

@@ -69,24 +69,19 @@ def ours(url: str, kafka: KafkaSettings, events: int) -> Ours:
     return _run(turn())
 
 
-def bare_send(url: str, kafka: KafkaSettings) -> Turn:
-    """Records per second of what is in the outbox, which is left as it is."""
+def of_client(url: str, kafka: KafkaSettings, send: Send) -> Turn:
+    """Of what is in the outbox, which is left as it is: read and made before the clock starts, and sent in this way."""
 
     async def turn() -> Turn:
         records = await _records(url)
         async with AIOKafkaProducer(**kafka.client_options(), **PRODUCER) as producer:
-            return await _timed(_send, producer, records, url)
-
-    return _run(turn())
-
-
-def made_batches(url: str, kafka: KafkaSettings) -> Turn:
-    """Records per second of the same, put into batches and sent: what a relay has to do, without its database."""
-
-    async def turn() -> Turn:
-        records = await _records(url)
-        async with AIOKafkaProducer(**kafka.client_options(), **PRODUCER) as producer:
-            return await _timed(_send_batches, producer, records, url)
+            await send(producer, records[:WARM_UP])
+            calm(url)
+            began = time.perf_counter()
+            with processors.measured("the producer") as spent:
+                await send(producer, records)
+                took = time.perf_counter() - began
+            return Turn(len(records) / took, sum(spent.values()))
 
     return _run(turn())
 
@@ -176,17 +171,8 @@ async def _records(url: str) -> list[Record]:
         return await waiting(pool)
 
 
-async def _timed(send: Send, producer: AIOKafkaProducer, records: Sequence[Record], url: str) -> Turn:
-    await send(producer, records[:WARM_UP])
-    calm(url)
-    began = time.perf_counter()
-    with processors.measured("the producer") as spent:
-        await send(producer, records)
-        took = time.perf_counter() - began
-    return Turn(len(records) / took, sum(spent.values()))
-
-
-async def _send_batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
+async def send_batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
+    """What a relay has to do, without its database."""
     builders: dict[tuple[str, int], Any] = {}
     sent = []
     for one in records:
@@ -203,6 +189,6 @@ async def _send_batches(producer: AIOKafkaProducer, records: Sequence[Record]) -
     await asyncio.gather(*sent)
 
 
-async def _send(producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
+async def send_each(producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
     sent = [await producer.send(one.topic, one.value, one.key, headers=one.headers) for one in records]
     await asyncio.gather(*sent)
