@@ -180,6 +180,12 @@ EXPLANATIONS: Final[Mapping[str, Explanation]] = {
         "Synchronisation of this listing is paused.",
         "Resume it when you are ready.",
     ),
+    "set_aside": Explanation(
+        "Perubahan produk ini tertahan di sistem; yang tampil bisa belum terbaru.",
+        "Hubungi tim teknis untuk melepaskannya.",
+        "Changes of this product are stuck in the system; what is shown may be out of date.",
+        "Tell the technical team, who can release them.",
+    ),
     "unlinked": Explanation(
         "Produk tidak lagi tertaut dengan toko.",
         "Tautkan ulang bila masih dijual di toko.",

@@ -1,7 +1,8 @@
 -- name: page
 -- By listing id, which never changes.
-select l.*
+select l.*, coalesce(s.parts, '[]') as set_aside
 from projections.listing_status l
+left join lateral (select a.parts from set_aside a where a.key = l.product_id) s on true
 where l.org_id = %(org_id)s
     and (%(connection_id)s::text is null or l.connection_id = %(connection_id)s)
     and (%(platform)s::text is null or l.platform = %(platform)s)
@@ -11,13 +12,17 @@ where l.org_id = %(org_id)s
         or array[l.offer_status, l.stock_status, l.content_status] && %(statuses)s::text[]
     )
     and (not %(in_conflict)s or l.open_conflicts > 0)
+    and (not %(is_set_aside)s or l.product_id = any(array(select a.key from set_aside a)))
     and (%(after)s::text is null or l.listing_id > %(after)s)
 order by l.listing_id
 limit %(limit)s
 
 -- name: listing
 -- One listing.
-select l.* from projections.listing_status l where l.org_id = %(org_id)s and l.listing_id = %(listing_id)s
+select l.*, coalesce(s.parts, '[]') as set_aside
+from projections.listing_status l
+left join lateral (select a.parts from set_aside a where a.key = l.product_id) s on true
+where l.org_id = %(org_id)s and l.listing_id = %(listing_id)s
 
 -- name: summary
 -- How the listings of each shop stand.
@@ -27,6 +32,7 @@ select l.connection_id, l.platform, count(*) as listings,
     count(*) filter (where l.held > 0) as held,
     count(*) filter (where l.refused > 0) as refused,
     count(*) filter (where l.paused is not null) as paused,
+    count(*) filter (where l.product_id = any(array(select a.key from set_aside a))) as set_aside,
     sum(l.open_conflicts) as open_conflicts,
     max(l.last_synced_at) as last_synced_at,
     (

@@ -15,8 +15,14 @@ from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 from projections.listing_status.projector import ListingRow
 from projections.reading import Answer, Page, cursor_of, marks_of, page_of, read
+from projections.set_aside import SetAside
 
 _sql: Final = load(Path(__file__).with_name("listing_status.sql"))
+
+
+class ListingEntry(ListingRow, kw_only=True):
+    set_aside: tuple[SetAside, ...] = ()
+    """Of the product: whoever takes up nothing more of it."""
 
 
 class ReasonSummary(Struct, frozen=True, kw_only=True):
@@ -38,6 +44,7 @@ class ShopSummary(Struct, frozen=True, kw_only=True):
     held: int
     refused: int
     paused: int
+    set_aside: int
     open_conflicts: int
     last_synced_at: datetime | None
     groups: dict[Status, int]
@@ -53,10 +60,12 @@ async def list_listings(
     product_ids: Sequence[str] = (),
     statuses: Sequence[Status] = (),
     in_conflict: bool = False,
+    is_set_aside: bool = False,
     limit: int = 50,
     cursor: str | None = None,
-) -> Page[ListingRow]:
-    """A page of listings; `statuses` asks for those of which any group of fields stands so.
+) -> Page[ListingEntry]:
+    """A page of listings; `statuses` asks for those of which any group of fields stands so, `is_set_aside` for those of
+    products that somebody has set aside.
 
     Raises InvalidCursor.
     """
@@ -67,15 +76,16 @@ async def list_listings(
         "product_ids": list(product_ids) or None,
         "statuses": [str(status) for status in statuses] or None,
         "in_conflict": in_conflict,
+        "is_set_aside": is_set_aside,
         "after": after,
         "limit": limit + 1,
     }
-    rows, freshness = await read(pool, org_id, _sql["page"], values, ListingRow)
+    rows, freshness = await read(pool, org_id, _sql["page"], values, ListingEntry)
     return page_of(rows, limit, freshness, cursor_of(rows[:limit][-1].listing_id) if rows else None)
 
 
-async def read_listing(pool: Pool, org_id: str, listing_id: str) -> Answer[ListingRow]:
-    rows, freshness = await read(pool, org_id, _sql["listing"], {"listing_id": listing_id}, ListingRow)
+async def read_listing(pool: Pool, org_id: str, listing_id: str) -> Answer[ListingEntry]:
+    rows, freshness = await read(pool, org_id, _sql["listing"], {"listing_id": listing_id}, ListingEntry)
     return Answer(found=rows[0] if rows else None, freshness=freshness)
 
 

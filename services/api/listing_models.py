@@ -12,21 +12,9 @@ from domain.listing.events import FieldGroup
 from domain.listing.state import FieldState
 from domain.listing.status import GroupStatus, Status, reason_of
 from domain.values import Platform
-from infrastructure.platforms.registry import explanation_of
 from projections.conflicts.reader import ConflictEntry
-from projections.listing_status.projector import ListingRow
-from projections.listing_status.reader import ShopSummary
-
-
-class Explained(Struct, frozen=True, kw_only=True):
-    """What a code means and what to do about it, in Indonesian and in English."""
-
-    id: Annotated[
-        str, Meta(examples=["Harga ditahan: produk sedang promosi. Tidak perlu tindakan; dikirim lagi otomatis."])
-    ]
-    en: Annotated[
-        str, Meta(examples=["Price held: the product is in a promotion. Nothing to do; it is sent again by itself."])
-    ]
+from projections.listing_status.reader import ListingEntry, ShopSummary
+from services.api.explained import Explained, SetAsideView, explained, set_aside_views
 
 
 class ReasonView(Struct, frozen=True, kw_only=True):
@@ -76,6 +64,7 @@ class ListingSummary(Struct, frozen=True, kw_only=True):
     groups: dict[FieldGroup, GroupView]
     open_conflicts: int
     behind: int
+    set_aside: tuple[SetAsideView, ...]
     last_synced_at: datetime | None
     updated_at: datetime
 
@@ -114,6 +103,8 @@ class ShopStatus(Struct, frozen=True, kw_only=True):
     held: int
     refused: int
     paused: int
+    set_aside: int
+    """Listings of products that a part of the system takes up nothing more of; `GET /api/v2/listings` finds them."""
     open_conflicts: int
     last_synced_at: datetime | None
     groups: dict[Status, int]
@@ -168,11 +159,11 @@ class ConflictPage(Struct, frozen=True, kw_only=True):
     lag: int
 
 
-def listing_summary(row: ListingRow) -> ListingSummary:
+def listing_summary(row: ListingEntry) -> ListingSummary:
     return ListingSummary(**_shared(row))
 
 
-def listing_view(row: ListingRow, position: int, lag: int, notes: Mapping[str, str]) -> ListingView:
+def listing_view(row: ListingEntry, position: int, lag: int, notes: Mapping[str, str]) -> ListingView:
     """`notes` by field."""
     fields = {name: _shown(row.platform, name, field, notes.get(name)) for name, field in sorted(row.fields.items())}
     return ListingView(**_shared(row), fields=fields, position=position, lag=lag)
@@ -184,7 +175,7 @@ def shop_status(summary: ShopSummary) -> ShopStatus:
         ReasonCount(
             code=found.code,
             listings=found.listings,
-            explanation=_explained(summary.platform, found.code, found.message),
+            explanation=explained(summary.platform, found.code, found.message),
         )
         for found in summary.reasons
     )
@@ -196,10 +187,11 @@ def conflict_view(row: ConflictEntry) -> ConflictView:
     return ConflictView(id=row.conflict_id, **same)
 
 
-def _shared(row: ListingRow) -> Mapping[str, Any]:
-    same = {name: getattr(row, name) for name in ListingSummary.__struct_fields__ if name not in {"id", "groups"}}
+def _shared(row: ListingEntry) -> Mapping[str, Any]:
+    made = {"id", "groups", "set_aside"}
+    same = {name: getattr(row, name) for name in ListingSummary.__struct_fields__ if name not in made}
     groups = {group: _group(row.platform, standing) for group, standing in row.groups.items()}
-    return {"id": row.listing_id, "groups": groups, **same}
+    return {"id": row.listing_id, "groups": groups, "set_aside": set_aside_views(row.set_aside), **same}
 
 
 def _group(platform: Platform, standing: GroupStatus) -> GroupView:
@@ -208,16 +200,11 @@ def _group(platform: Platform, standing: GroupStatus) -> GroupView:
             field=reason.field,
             code=reason.code,
             message=reason.message,
-            explanation=_explained(platform, reason.code, reason.message),
+            explanation=explained(platform, reason.code, reason.message),
         )
         for reason in standing.reasons
     )
     return GroupView(status=standing.status, reasons=tuple(reasons))
-
-
-def _explained(platform: Platform, code: str, message: str) -> Explained:
-    found = explanation_of(platform, code, message)
-    return Explained(id=f"{found.meaning_id} {found.remedy_id}", en=f"{found.meaning_en} {found.remedy_en}")
 
 
 def _shown(platform: Platform, name: str, field: FieldState, note: str | None) -> Shown:
@@ -231,6 +218,6 @@ def _shown(platform: Platform, name: str, field: FieldState, note: str | None) -
         held=None if field.held is None else field.held.reason,
         refused=None if field.refused is None else field.refused.message,
         conflict_id=None if field.conflict is None else field.conflict.conflict_id,
-        explanation=None if reason is None else _explained(platform, reason.code, reason.message),
+        explanation=None if reason is None else explained(platform, reason.code, reason.message),
         note=note,
     )

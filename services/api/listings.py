@@ -47,6 +47,8 @@ class ListingQuery(Awaited, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     status: tuple[Status, ...] = ()
     """Listings of which any group of fields stands so."""
     in_conflict: bool = False
+    set_aside: bool = False
+    """Only those of products that a part of the system takes up nothing more of."""
     limit: Limit = DEFAULT_LIMIT
     cursor: Cursor | None = None
 
@@ -71,6 +73,7 @@ async def get_listings(call: Call, query: ListingQuery) -> Answer:
         product_ids=query.product_id,
         statuses=query.status,
         in_conflict=query.in_conflict,
+        is_set_aside=query.set_aside,
         limit=query.limit,
         cursor=query.cursor,
     )

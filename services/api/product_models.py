@@ -15,7 +15,9 @@ from domain.product.events import Override
 from domain.values import Dimensions, Image, Option, ProductStatus, Variant
 from projections.catalogue.projector import CatalogueRow
 from projections.reading import Freshness
+from projections.set_aside import SetAside
 from services.api.commands import Version
+from services.api.explained import SetAsideView, set_aside_views
 
 Status = Literal["active", "inactive"]
 
@@ -228,6 +230,7 @@ class ProductView(Struct, frozen=True, kw_only=True):
     status: ProductStatus
     created_at: datetime
     updated_at: datetime
+    set_aside: tuple[SetAsideView, ...]
     position: int
     lag: int
 
@@ -252,7 +255,7 @@ def summary_of(row: CatalogueRow) -> ProductSummary:
     )
 
 
-def view_of(row: CatalogueRow, freshness: Freshness) -> ProductView:
+def view_of(row: CatalogueRow, freshness: Freshness, set_aside: Sequence[SetAside]) -> ProductView:
     return ProductView(
         id=row.product_id,
         version=row.version,
@@ -276,6 +279,7 @@ def view_of(row: CatalogueRow, freshness: Freshness) -> ProductView:
         status=ProductStatus(row.status),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        set_aside=set_aside_views(set_aside),
         position=freshness.position,
         lag=freshness.lag,
     )

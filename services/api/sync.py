@@ -22,8 +22,7 @@ from infrastructure.postgres.sight import see_as
 from infrastructure.security.api_keys import Scope
 from infrastructure.shops import push_queue
 from infrastructure.shops.push_queue import Urgency, Wanted
-from projections.listing_status.projector import ListingRow
-from projections.listing_status.reader import list_listings, read_listing, summarise
+from projections.listing_status.reader import ListingEntry, list_listings, read_listing, summarise
 from services.api.catalogue import READ, Words
 from services.api.commands import REPLAYED
 from services.api.freshness import Awaited, headers_of, reach
@@ -232,7 +231,7 @@ async def _trigger(call: Call, body: Trigger) -> SyncAccepted:
     return await _tell_listings(call, body, ReleaseHold(reason=body.reason or "tried again by a person"))
 
 
-async def _listings(call: Call, extent: Extent) -> AsyncIterator[tuple[ListingRow, ...]]:
+async def _listings(call: Call, extent: Extent) -> AsyncIterator[tuple[ListingEntry, ...]]:
     """Raises NoSuchListing when a listing was named that is not there."""
     pool, org_id = call.app.pool, call.org_id
     if extent.listing_id is not None:

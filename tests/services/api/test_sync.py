@@ -14,6 +14,8 @@ from domain.listing.commands import LinkListing, Observe, PostponedValue, Pushed
 from domain.messages import CommandContext
 from domain.policies.conflict_policy import ConflictPolicy, Manual
 from domain.values import Platform
+from infrastructure.kafka import parking
+from infrastructure.kafka.records import StoredRecord
 from infrastructure.postgres.pool import Pool
 from services.app import App
 from tests.services.api.conftest import ORG, Project
@@ -155,6 +157,59 @@ async def test_a_field_that_was_kept_follows_the_master_again(
     assert (unknown.status_code, unknown.json()["code"]) == (422, "override_unknown")
     nowhere = await api.post("/api/v2/listings/none/follow-master", json={"field": "title"})
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "listing_unknown")
+
+
+async def set_aside(pool: Pool, consumer: str, key: str) -> None:
+    """As a consumer does with a record that it cannot apply."""
+    record = StoredRecord("syncstore.product", 0, 7, key.encode(), b"{}", [])
+    async with pool.connection() as connection, connection.transaction():
+        await parking.park(connection, consumer, [(record, "KeyError: 'price'")])
+
+
+async def test_what_is_set_aside_is_told_beside_what_it_holds_up(
+    api: httpx.AsyncClient, listing: str, worker_pool: Pool
+) -> None:
+    product = listing.partition(".")[2]
+    paths = (f"/api/v2/listings/{listing}", f"/api/v2/products/{product}")
+    only_these = {"set_aside": "true"}
+    for path in paths:
+        assert (await api.get(path)).json()["set_aside"] == []
+    assert (await api.get("/api/v2/listings", params=only_these)).json()["items"] == []
+    await set_aside(worker_pool, "react", product)
+    await set_aside(worker_pool, "react", "of-someone-else")
+    for path in paths:
+        (told,) = (await api.get(path)).json()["set_aside"]
+        assert (told["by"], told["waiting"]) == ("react", 1)
+        assert "technical team" in told["explanation"]["en"]
+        assert "tim teknis" in told["explanation"]["id"]
+        assert "KeyError" not in str(told), "what went wrong inside is for operators"
+    (item,) = (await api.get("/api/v2/listings", params=only_these)).json()["items"]
+    assert (item["id"], item["set_aside"][0]["by"]) == (listing, "react")
+    (shop,) = (await api.get("/api/v2/sync/status")).json()["connections"]
+    assert (shop["listings"], shop["set_aside"]) == (1, 1)
+    await parking.drop(worker_pool, "react", product, because="tests", by="tests")
+    for path in paths:
+        assert (await api.get(path)).json()["set_aside"] == []
+    assert (await api.get("/api/v2/sync/status")).json()["connections"][0]["set_aside"] == 0
+
+
+async def test_a_product_that_no_view_has_come_to_tells_who_set_it_aside(
+    api: httpx.AsyncClient, worker_pool: Pool
+) -> None:
+    product = await created(api)
+    path = f"/api/v2/products/{product['id']}"
+    fresh = await api.get(path)
+    unmoved = {"if-none-match": fresh.headers["etag"]}
+    assert (await api.get(path, headers=unmoved)).status_code == 304
+    async with worker_pool.connection() as connection:
+        await connection.execute(
+            "insert into outbox_parked (position, partition_key, reason) values (%s, %s, 'too large')",
+            (product["position"], product["id"]),
+        )
+    await set_aside(worker_pool, "projections", product["id"])
+    told = await api.get(path, headers=unmoved)
+    assert told.status_code == 200, "that nothing moves any more is news"
+    assert [part["by"] for part in told.json()["set_aside"]] == ["relay", "projections"]
 
 
 async def test_a_product_is_paused_in_its_shops_and_goes_on(
