@@ -1,8 +1,9 @@
 """Commands of concurrent callers share a statement: what waits while one is in flight rides in the next.
 
-There is no timer, so a lone caller waits for nobody. A rider that gives up leaves the statement as it is. When the
-database cannot be reached, each rider learns it; when it refuses the statement, each command is sent again by itself,
-so that only the one that is at fault fails.
+There is no timer, so a lone caller waits for nobody. When many come, half of them ride in a second statement, so that
+the database works while the answers of the other half are read and their next commands are made. A rider that gives up
+leaves the statement as it is. When the database cannot be reached, each rider learns it; when it refuses the statement,
+each command is sent again by itself, so that only the one that is at fault fails.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.messages import Append, Outcome
 from infrastructure.event_store.statement import marks, size
@@ -19,43 +20,61 @@ from infrastructure.postgres.errors import DatabaseUnavailable
 MOST_RIDERS: Final = 256
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Of one statement; a single command may be larger."""
+STATEMENTS: Final = 2
+"""Of one organisation in flight at a time."""
+LEAST_RIDERS: Final = 4
+"""Of a second statement, and left to the first: what a statement costs by itself is not worth it for fewer."""
 
 Send = Callable[[str, Sequence[Append]], Awaitable[Sequence[Outcome]]]
-Rider = tuple[Append, "asyncio.Future[Outcome]"]
+
+
+class Rider(NamedTuple):
+    append: Append
+    seat: asyncio.Future[Outcome]
+    touches: set[tuple[str, ...]]
+    """Stream, key and claims: what no other may have that is under way."""
 
 
 class Grouping:
-    """One queue per organisation, one statement of it in flight at a time."""
+    """One queue per organisation."""
 
     def __init__(self, send: Send, *, most: int = MOST_RIDERS, most_bytes: int = MOST_BYTES) -> None:
         self._send = send
         self._most = most
         self._most_bytes = most_bytes
-        self._waiting: dict[str, deque[Rider]] = {}
-        self._drivers: dict[str, asyncio.Task[None]] = {}
+        self._queues: dict[str, _Queue] = {}
 
     async def append(self, org_id: str, append: Append) -> Outcome:
+        queue = self._queues.get(org_id)
+        if queue is None:
+            queue = self._queues[org_id] = _Queue()
         seat: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(org_id, deque()).append((append, seat))
-        if org_id not in self._drivers:
-            self._drivers[org_id] = asyncio.create_task(self._drive(org_id))
+        queue.waiting.append(Rider(append, seat, marks(append)))
+        if queue.takes_another_statement:
+            queue.drivers.add(asyncio.create_task(self._drive(org_id, queue)))
         return await seat
 
-    async def _drive(self, org_id: str) -> None:
-        waiting = self._waiting[org_id]
+    async def _drive(self, org_id: str, queue: _Queue) -> None:
         try:
-            while waiting:
-                await self._carry(org_id, self._board(waiting))
+            while riders := queue.board(self._most, self._most_bytes):
+                try:
+                    await self._carry(org_id, riders)
+                finally:
+                    queue.land(riders)
+                await asyncio.sleep(0)  # so that who was answered and has more to append rides in the next
+        except BaseException:
+            _refuse(queue.waiting, ConnectionAbortedError("the event store is closing; nothing was stored"))
+            queue.waiting.clear()
+            raise
         finally:
-            # No await since the queue was seen empty: nobody has joined in between. Only a stop leaves some behind.
-            _refuse(waiting, ConnectionAbortedError("the event store is closing; nothing was stored"))
-            del self._drivers[org_id], self._waiting[org_id]
+            # No await since nobody was found to board: what waits now, if any, another statement in flight holds back.
+            queue.drivers.discard(asyncio.current_task())
+            if not queue.drivers:
+                del self._queues[org_id]
 
     async def _carry(self, org_id: str, riders: Sequence[Rider]) -> None:
-        if not riders:
-            return
         try:
-            results = await self._send(org_id, [append for append, _ in riders])
+            results = await self._send(org_id, [rider.append for rider in riders])
         except DatabaseUnavailable as error:
             _refuse(riders, error)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the one rider's to handle
@@ -70,33 +89,64 @@ class Grouping:
             )
             raise
         else:
-            for (_, seat), result in zip(riders, results, strict=True):
-                if not seat.done():
-                    seat.set_result(result)
+            for rider, result in zip(riders, results, strict=True):
+                if not rider.seat.done():
+                    rider.seat.set_result(result)
 
-    def _board(self, waiting: deque[Rider]) -> list[Rider]:
-        """The next riders, in order of arrival. Of two with a stream, key or claim in common one stays behind."""
+
+class _Queue:
+    """Who waits of an organisation, and what its statements in flight touch."""
+
+    __slots__ = ("_held_back", "_riding", "_touched", "drivers", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[Rider] = deque()
+        self.drivers: set[asyncio.Task[None] | None] = set()
+        self._touched: set[tuple[str, ...]] = set()
+        self._riding = 0
+        self._held_back = False
+        """All that waited contended with what is in flight: nobody need look again before that has landed."""
+
+    @property
+    def takes_another_statement(self) -> bool:
+        if not self.drivers:
+            return True
+        return len(self.drivers) < STATEMENTS and len(self.waiting) >= LEAST_RIDERS and not self._held_back
+
+    def board(self, most: int, most_bytes: int) -> list[Rider]:
+        """The next riders, in order of arrival; where many are under way, half of all. Who has a stream, key or claim
+        in common with another, of these or in flight, stays behind.
+        """
+        everybody = self._riding + len(self.waiting)
+        if everybody >= STATEMENTS * LEAST_RIDERS:
+            most = min(most, -(-everybody // STATEMENTS))
         riders: list[Rider] = []
         staying: list[Rider] = []
-        used: set[tuple[str, ...]] = set()
+        touched = set(self._touched)
         weight = 0
-        while waiting and len(riders) < self._most and weight < self._most_bytes:
-            rider = waiting.popleft()
-            append, seat = rider
-            if seat.cancelled():
+        while self.waiting and len(riders) < most and weight < most_bytes:
+            rider = self.waiting.popleft()
+            if rider.seat.cancelled():
                 continue
-            wanted = marks(append)
-            if used.isdisjoint(wanted):
+            if touched.isdisjoint(rider.touches):
                 riders.append(rider)
-                weight += size(append)
+                weight += size(rider.append)
             else:
                 staying.append(rider)
-            used |= wanted  # one that stays behind also holds back those after it, so that arrival order is kept
-        waiting.extendleft(reversed(staying))
+            touched |= rider.touches  # one that stays also holds back those after it, so that arrival order is kept
+        self.waiting.extendleft(reversed(staying))
+        self._held_back = bool(self.waiting) and not riders
+        self._riding += len(riders)
+        self._touched.update(*(rider.touches for rider in riders))
         return riders
+
+    def land(self, riders: Sequence[Rider]) -> None:
+        self._held_back = False
+        self._riding -= len(riders)
+        self._touched.difference_update(*(rider.touches for rider in riders))
 
 
 def _refuse(riders: Iterable[Rider], error: Exception) -> None:
-    for _, seat in riders:
-        if not seat.done():
-            seat.set_exception(error)
+    for rider in riders:
+        if not rider.seat.done():
+            rider.seat.set_exception(error)

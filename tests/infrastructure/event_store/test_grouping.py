@@ -60,8 +60,33 @@ async def test_a_lone_caller_waits_for_nobody(statements: Statements) -> None:
 
 
 async def test_what_waits_while_one_is_in_flight_rides_in_the_next(statements: Statements) -> None:
-    appends = [append(f"product-{number}") for number in range(40)]
+    appends = [append(f"product-{number}") for number in range(3)]
     assert await wave(statements, Grouping(statements), appends) == [[each.stream_id for each in appends]]
+
+
+async def test_many_ride_half_in_a_second_statement_that_does_not_wait_for_the_first(statements: Statements) -> None:
+    grouping = Grouping(statements)
+    tasks = [start(grouping, append(f"product-{number}")) for number in range(40)]
+    await statements.under_way(2)
+    assert [len(streams) for _, streams in statements.sent] == [20, 20]
+    late = [start(grouping, append(f"product-{number}")) for number in range(40, 50)]
+    await asyncio.sleep(0)
+    assert len(statements.sent) == 2, "two are in flight, so these wait"
+    statements.gate.set()
+    await asyncio.gather(*tasks, *late)
+    assert sorted(stream for _, streams in statements.sent for stream in streams) == sorted(
+        f"product-{number}" for number in range(50)
+    )
+
+
+async def test_what_contends_with_a_statement_in_flight_waits_for_it(statements: Statements) -> None:
+    grouping = Grouping(statements)
+    tasks = [start(grouping, append("product-1", expected=turn)) for turn in range(10)]
+    await statements.under_way(1)
+    await asyncio.sleep(0)
+    assert len(statements.sent) == 1, "nobody could ride in a second one"
+    statements.gate.set()
+    assert await asyncio.gather(*tasks) == [Appended(turn + 1, turn + 1) for turn in range(10)], "one by one, in order"
 
 
 async def test_a_statement_is_bounded_in_riders_and_in_bytes(statements: Statements) -> None:
@@ -150,8 +175,8 @@ async def test_when_the_loop_stops_nobody_waits_forever(statements: Statements) 
     await statements.under_way(1)
     waiting = start(grouping, append("product-2"))
     await asyncio.sleep(0)
-    (driver,) = grouping._drivers.values()
-    driver.cancel()
+    for task in asyncio.all_tasks() - {asyncio.current_task(), riding, waiting}:
+        task.cancel()
     with pytest.raises(ConnectionAbortedError, match="not known"):
         await riding
     with pytest.raises(ConnectionAbortedError, match="nothing was stored"):
