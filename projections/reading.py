@@ -45,6 +45,8 @@ class Freshness(Struct, frozen=True, kw_only=True):
     """When the views last moved."""
     measured_at: datetime | None
     """When the lag was measured; None before the first consumer has started."""
+    anything_set_aside: bool
+    """Of whatever organisation; `projections.set_aside` tells of which keys."""
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):

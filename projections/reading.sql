@@ -4,7 +4,8 @@ select json_build_object(
     'position', coalesce(min(position) filter (where highwater > next_offset), max(position), 0),
     'lag', coalesce(sum(greatest(highwater - next_offset, 0)), 0),
     'moved_at', max(moved_at),
-    'measured_at', min(measured_at)
+    'measured_at', min(measured_at),
+    'anything_set_aside', (select found from anything_set_aside)
 )::text
 from consumer_offsets
 where consumer = %(consumer)s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
-from projections.reading import first_rows
+from projections.reading import Freshness, first_rows
 
 _sql: Final = load(Path(__file__).with_suffix(".sql"))
 
@@ -26,10 +27,15 @@ class SetAside(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-_all_of: Final = msgspec.json.Decoder(tuple[SetAside, ...]).decode
+_decode: Final = msgspec.json.Decoder(dict[str, tuple[SetAside, ...]]).decode
 
 
-async def set_aside_of(pool: Pool, org_id: str, key: str) -> tuple[SetAside, ...]:
-    """Whoever has set the key aside, the longest first."""
-    (row,) = await first_rows(pool, org_id, (_sql["of_key"], {"key": key}))
-    return () if row is None else _all_of(row[0])
+async def set_aside_among(
+    pool: Pool, org_id: str, keys: Collection[str], freshness: Freshness
+) -> Mapping[str, tuple[SetAside, ...]]:
+    """Those of the keys that are set aside, and by whom, the longest first. `freshness` came with what was read."""
+    if not freshness.anything_set_aside or not keys:
+        return {}
+    (row,) = await first_rows(pool, org_id, (_sql["among"], {"keys": list(keys)}))
+    assert row is not None, "an aggregate always answers one row"
+    return _decode(row[0])

@@ -51,7 +51,4 @@ limit %(limit)s
 
 -- name: product
 -- One product.
-select c.*, 0 as rank, '' as mark, coalesce(s.parts, '[]') as set_aside
-from projections.catalogue c
-left join lateral (select a.parts from set_aside a where a.key = c.product_id) s on true
-where c.org_id = %(org_id)s and c.product_id = %(product_id)s
+select c.*, 0 as rank, '' as mark from projections.catalogue c where c.org_id = %(org_id)s and c.product_id = %(product_id)s

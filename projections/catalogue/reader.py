@@ -24,7 +24,6 @@ from infrastructure.postgres.statements import load
 from projections.catalogue.projector import CatalogueRow
 from projections.catalogue.words import beginnings, likely_slips, slips
 from projections.reading import Answer, InvalidCursor, Page, cursor_of, marks_of, page_of, read
-from projections.set_aside import SetAside
 
 _sql: Final = load(Path(__file__).with_name("catalogue.sql"))
 _PAGE: Final = _sql["page"].format(filters=_sql["filters"])
@@ -36,8 +35,6 @@ class CatalogueEntry(CatalogueRow, kw_only=True):
     """How well it fits a search, 0 without one."""
     mark: str
     """Its place in the order of the page, before what tells equals apart."""
-    set_aside: tuple[SetAside, ...] = ()
-    """Whoever takes up nothing more of the product; not looked for in lists."""
 
 
 class Sort(StrEnum):

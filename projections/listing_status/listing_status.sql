@@ -1,8 +1,7 @@
 -- name: page
 -- By listing id, which never changes.
-select l.*, coalesce(s.parts, '[]') as set_aside
+select l.*
 from projections.listing_status l
-left join lateral (select a.parts from set_aside a where a.key = l.product_id) s on true
 where l.org_id = %(org_id)s
     and (%(connection_id)s::text is null or l.connection_id = %(connection_id)s)
     and (%(platform)s::text is null or l.platform = %(platform)s)
@@ -19,10 +18,7 @@ limit %(limit)s
 
 -- name: listing
 -- One listing.
-select l.*, coalesce(s.parts, '[]') as set_aside
-from projections.listing_status l
-left join lateral (select a.parts from set_aside a where a.key = l.product_id) s on true
-where l.org_id = %(org_id)s and l.listing_id = %(listing_id)s
+select l.* from projections.listing_status l where l.org_id = %(org_id)s and l.listing_id = %(listing_id)s
 
 -- name: summary
 -- How the listings of each shop stand.

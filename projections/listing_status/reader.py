@@ -14,8 +14,8 @@ from domain.values import Platform
 from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 from projections.listing_status.projector import ListingRow
-from projections.reading import Answer, Page, cursor_of, marks_of, page_of, read
-from projections.set_aside import SetAside
+from projections.reading import Answer, Freshness, Page, cursor_of, marks_of, page_of, read
+from projections.set_aside import SetAside, set_aside_among
 
 _sql: Final = load(Path(__file__).with_name("listing_status.sql"))
 
@@ -81,12 +81,20 @@ async def list_listings(
         "limit": limit + 1,
     }
     rows, freshness = await read(pool, org_id, _sql["page"], values, ListingEntry)
+    await _tell_set_aside(pool, org_id, rows, freshness)
     return page_of(rows, limit, freshness, cursor_of(rows[:limit][-1].listing_id) if rows else None)
 
 
 async def read_listing(pool: Pool, org_id: str, listing_id: str) -> Answer[ListingEntry]:
     rows, freshness = await read(pool, org_id, _sql["listing"], {"listing_id": listing_id}, ListingEntry)
+    await _tell_set_aside(pool, org_id, rows, freshness)
     return Answer(found=rows[0] if rows else None, freshness=freshness)
+
+
+async def _tell_set_aside(pool: Pool, org_id: str, rows: Sequence[ListingEntry], freshness: Freshness) -> None:
+    found = await set_aside_among(pool, org_id, {row.product_id for row in rows}, freshness)
+    for row in rows:
+        row.set_aside = found.get(row.product_id, ())
 
 
 async def summarise(pool: Pool, org_id: str, connection_id: str | None = None) -> Page[ShopSummary]:

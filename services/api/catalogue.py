@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -19,7 +18,7 @@ from projections.catalogue.projector import CatalogueRow, fold
 from projections.catalogue.reader import CatalogueFilter, Sort, list_products, read_product
 from projections.history.reader import Change, list_history
 from projections.reading import Freshness, freshness_now
-from projections.set_aside import SetAside, set_aside_of
+from projections.set_aside import set_aside_among
 from services.api.bodies import in_range
 from services.api.conditions import etag
 from services.api.freshness import Awaited, headers_of, reach
@@ -114,7 +113,7 @@ async def _by_sku(app: App, org_id: str, sku: str) -> Answer:
         rows: list[CatalogueRow] = []
         freshness = await freshness_now(app.pool)
     else:
-        row, _, freshness = await _one(app, org_id, product_id)
+        row, freshness = await _one(app, org_id, product_id)
         rows = [row]
     body = ProductPage(
         items=tuple(summary_of(row) for row in rows), next_cursor=None, position=freshness.position, lag=freshness.lag
@@ -138,7 +137,8 @@ async def get_product(call: Call, query: Awaited) -> Answer:
     """
     app, org_id, product_id = call.app, call.org_id, call.path("product_id")
     await reach(app.pool, org_id, query)
-    row, set_aside, freshness = await _one(app, org_id, product_id)
+    row, freshness = await _one(app, org_id, product_id)
+    set_aside = (await set_aside_among(app.pool, org_id, {product_id}, freshness)).get(product_id, ())
     headers = {"etag": etag(row.version), **headers_of(freshness)}
     if call.request.headers.get("if-none-match") == etag(row.version) and not set_aside:
         return Answer(None, 304, headers)
@@ -181,7 +181,7 @@ async def get_product_as_of(call: Call, query: Past) -> Answer:
     return Answer(view_of(row, freshness, ()), headers={**headers_of(freshness), "location": location(product_id)})
 
 
-async def _one(app: App, org_id: str, product_id: str) -> tuple[CatalogueRow, Sequence[SetAside], Freshness]:
+async def _one(app: App, org_id: str, product_id: str) -> tuple[CatalogueRow, Freshness]:
     """As the view has it; from its events where the view has not come to it, or is still to be built."""
     try:
         answer = await read_product(app.pool, org_id, product_id)
@@ -189,12 +189,10 @@ async def _one(app: App, org_id: str, product_id: str) -> tuple[CatalogueRow, Se
         found, freshness = None, await freshness_now(app.pool)
     else:
         found, freshness = answer.found, answer.freshness
-    if found is not None:
-        return found, found.set_aside, freshness
-    row = await _folded(app, org_id, product_id, None)
+    row = found or await _folded(app, org_id, product_id, None)
     if row is None:
         raise NoSuchProduct(f"there is no product {product_id}", product_id=product_id)
-    return row, await set_aside_of(app.pool, org_id, product_id), freshness
+    return row, freshness
 
 
 async def _folded(app: App, org_id: str, product_id: str, bounds: AsOf | None) -> CatalogueRow | None:

@@ -16,4 +16,9 @@ group by key;
 comment on view set_aside is
     'Keys that wait for an operator, with who set them aside. It belongs to no organisation: readers join it with rows of their own.';
 
-grant select on set_aside to syncstore_app, syncstore_worker;
+create view anything_set_aside as
+select exists (select from outbox_parked) or exists (select from consumer_parked) as found;
+
+comment on view anything_set_aside is 'Mostly nothing is, and readers need not look further.';
+
+grant select on set_aside, anything_set_aside to syncstore_app, syncstore_worker;
