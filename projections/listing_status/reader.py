@@ -76,11 +76,11 @@ async def list_listings(
         "product_ids": list(product_ids) or None,
         "statuses": [str(status) for status in statuses] or None,
         "in_conflict": in_conflict,
-        "is_set_aside": is_set_aside,
         "after": after,
         "limit": limit + 1,
     }
-    rows, freshness = await read(pool, org_id, _sql["page"], values, ListingEntry)
+    statement = _sql["page"].format(narrowed=_sql["is_set_aside"] if is_set_aside else "")
+    rows, freshness = await read(pool, org_id, statement, values, ListingEntry)
     await _tell_set_aside(pool, org_id, rows, freshness)
     return page_of(rows, limit, freshness, cursor_of(rows[:limit][-1].listing_id) if rows else None)
 
