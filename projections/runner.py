@@ -40,6 +40,8 @@ _FACT_TYPES: Final = (
 """Of the fields of a RecordedEvent."""
 LIVE: Final = "projections"
 """The consumer that keeps all live views, so that they move together and one position tells of all."""
+BATCH: Final = 20_000
+"""Records at most, about a second's work: of a backlog, events that share a row are stored as one."""
 LANES: Final = Lanes(2)
 """Each row is the fold of one stream, so transactions of different partitions do not meet."""
 

@@ -33,6 +33,10 @@ _log: Final = structlog.get_logger(__name__)
 IDLE_MILLISECONDS: Final = 20
 METADATA_MILLISECONDS: Final = 15_000
 """So long a topic that was deleted and made anew may go unnoticed."""
+LEAST_FETCH_BYTES: Final = 2**20
+BYTES_OF_A_RECORD: Final = 1000
+FEWEST_PARTITIONS: Final = 5
+"""From so many, each with a backlog, one request brings a whole batch."""
 REQUEST_SECONDS: Final = 10.0
 """Longest wait for an answer about where partitions end, and for a batch under way when partitions are taken away."""
 
@@ -80,7 +84,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             partition_assignment_strategy=(RangePartitionAssignor,),  # topics keyed alike stay together
             session_timeout_ms=int(session_seconds * 1000),
             heartbeat_interval_ms=int(session_seconds * 300),
-            max_partition_fetch_bytes=2**20,
+            max_partition_fetch_bytes=max(LEAST_FETCH_BYTES, batch_size * BYTES_OF_A_RECORD // FEWEST_PARTITIONS),
             batch_timeout_ms=IDLE_MILLISECONDS,
             max_records=batch_size,
             listener=self,

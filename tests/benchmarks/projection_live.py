@@ -24,7 +24,7 @@ from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from projections.reading import freshness_now
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
-from projections.runner import LANES, LIVE, Projections
+from projections.runner import BATCH, LANES, LIVE, Projections
 from tests.benchmarks import part, processors
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.ground import ground, last_position, load_products, recorded
@@ -34,12 +34,12 @@ from tests.support.installation import until
 
 ABOUT: Final = """
 The views already hold products, ten events each, when new products come: ten events each again, one after the other of
-each, so that hardly two events of a batch share a row. All of them are in Kafka when one live runner starts, in a
-process of its own; the time runs from when it joins the consumer group until its offsets, which it commits with the
-rows of all views, are at the end. The control reads the same records from Kafka with the same client and makes events
-of them, and does nothing with them. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an event
-takes of all three, divided by the processors there are, is the least time it can take here. PostgreSQL does not wait
-for the disk.
+each, so that of a batch hardly more than two events share a row. All of them are in Kafka when one live runner starts,
+in a process of its own; the time runs from when it joins the consumer group until its offsets, which it commits with
+the rows of all views, are at the end. The control reads the same records from Kafka with the same client and makes
+events of them, and does nothing with them. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an
+event takes of all three, divided by the processors there are, is the least time it can take here. PostgreSQL does not
+wait for the disk.
 """
 READING: Final = "reading the records alone"
 PATIENCE: Final = 600.0
@@ -131,7 +131,8 @@ def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> Run:
 
             stop = asyncio.Event()
             began = time.perf_counter()
-            consuming = asyncio.create_task(Consumer(Projections(VIEWS), pool, kafka, lanes=LANES).run(stop))
+            consumer = Consumer(Projections(VIEWS), pool, kafka, batch_size=BATCH, lanes=LANES)
+            consuming = asyncio.create_task(consumer.run(stop))
             try:
                 with processors.measured("the runner") as spent:
                     await until(done, PATIENCE)
