@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
@@ -14,6 +14,7 @@ from infrastructure.postgres import statements
 from infrastructure.postgres.pool import Pool
 from projections.history.projector import HISTORY
 from projections.reading import Freshness, first_rows, freshness_now, wait_until
+from projections.set_aside import set_aside_among
 from services.api.problems import Problem
 
 SQL: Final = statements.load(Path(__file__).with_name("freshness.sql"))
@@ -53,24 +54,31 @@ async def reach(pool: Pool, org_id: str, wanted: Awaited) -> None:
     """
     if wanted.min_position == 0:
         return
-    stream = await _stream_at(pool, org_id, wanted.min_position)
+    stream, key = await _stream_at(pool, org_id, wanted.min_position)
     if stream is not None and category_of(stream) in HISTORY.categories:
         reached = await wait_until(pool, org_id, stream, wanted.min_position, patience=wanted.max_wait)
     else:
         reached = await _wait_for_mark(pool, wanted)
     if not reached:
-        position = (await freshness_now(pool)).position
-        raise Problem(
-            "position_not_reached",
-            f"the views have not reached position {wanted.min_position} within {wanted.max_wait:g} s",
-            position=position,
-            min_position=wanted.min_position,
-        )
+        raise await _not_reached(pool, org_id, wanted, key)
 
 
-async def _stream_at(pool: Pool, org_id: str, position: int) -> str | None:
+async def _not_reached(pool: Pool, org_id: str, wanted: Awaited, key: str | None) -> Problem:
+    """Says so when waiting longer would not help."""
+    freshness = await freshness_now(pool)
+    late = f"the views have not reached position {wanted.min_position} within {wanted.max_wait:g} s"
+    facts: dict[str, Any] = {"position": freshness.position, "min_position": wanted.min_position}
+    aside = await set_aside_among(pool, org_id, () if key is None else (key,), freshness)
+    for parts in aside.values():
+        facts["set_aside"] = [part.by for part in parts]
+        late += f"; {' and '.join(facts['set_aside'])} will not go on with it until the technical team releases it"
+    return Problem("position_not_reached", late, **facts)
+
+
+async def _stream_at(pool: Pool, org_id: str, position: int) -> tuple[str | None, str | None]:
+    """The stream of an event and the key it is ordered by."""
     (row,) = await first_rows(pool, org_id, (SQL["stream_at"], {"org_id": org_id, "position": position}))
-    return None if row is None else str(row[0])
+    return (None, None) if row is None else (str(row[0]), str(row[1]))
 
 
 async def _wait_for_mark(pool: Pool, wanted: Awaited) -> bool:

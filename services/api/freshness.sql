@@ -1,3 +1,3 @@
 -- name: stream_at
--- Which stream an event of the organisation belongs to.
-select stream_id from events where org_id = %(org_id)s and position = %(position)s
+-- Which stream an event of the organisation belongs to, and what orders it.
+select stream_id, partition_key from events where org_id = %(org_id)s and position = %(position)s

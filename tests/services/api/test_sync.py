@@ -207,6 +207,9 @@ async def test_a_product_that_no_view_has_come_to_tells_who_set_it_aside(
             (product["position"], product["id"]),
         )
     await set_aside(worker_pool, "projections", product["id"])
+    late = await api.get(path, params={"min_position": product["position"], "max_wait": 0.05})
+    assert late.json()["facts"]["set_aside"] == ["relay", "projections"], "waiting longer would not help"
+    assert "technical team" in late.json()["detail"]
     told = await api.get(path, headers=unmoved)
     assert told.status_code == 200, "that nothing moves any more is news"
     assert [part["by"] for part in told.json()["set_aside"]] == ["relay", "projections"]
