@@ -194,8 +194,9 @@ async def test_what_is_set_aside_is_told_beside_what_it_holds_up(
 
 
 async def test_a_product_that_no_view_has_come_to_tells_who_set_it_aside(
-    api: httpx.AsyncClient, worker_pool: Pool
+    api: httpx.AsyncClient, worker_pool: Pool, project: Project
 ) -> None:
+    await project()
     product = await created(api)
     path = f"/api/v2/products/{product['id']}"
     fresh = await api.get(path)
