@@ -301,7 +301,7 @@ def test_a_schema_of_another_version_is_told_with_the_command_that_brings_ours(
     url = environment["SYNCSTORE_DATABASE_URL"]
     assert url is not None
     with psycopg.connect(url) as connection:
-        connection.execute("drop table consumer_parked")
+        connection.execute("drop table consumer_parked cascade")
     told = syncstore(environment, "consumers", "parked")
     assert told.exit_code == 1
     assert 'relation "consumer_parked" does not exist' in told.stderr
