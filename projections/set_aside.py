@@ -39,3 +39,8 @@ async def set_aside_among(
     (row,) = await first_rows(pool, org_id, (_sql["among"], {"keys": list(keys)}))
     assert row is not None, "an aggregate always answers one row"
     return _decode(row[0])
+
+
+async def set_aside_of(pool: Pool, org_id: str, key: str, freshness: Freshness) -> tuple[SetAside, ...]:
+    """The same of one key."""
+    return (await set_aside_among(pool, org_id, (key,), freshness)).get(key, ())

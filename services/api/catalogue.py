@@ -18,7 +18,7 @@ from projections.catalogue.projector import CatalogueRow, fold
 from projections.catalogue.reader import CatalogueFilter, Sort, list_products, read_product
 from projections.history.reader import Change, list_history
 from projections.reading import Freshness, freshness_now
-from projections.set_aside import set_aside_among
+from projections.set_aside import set_aside_of
 from services.api.bodies import in_range
 from services.api.conditions import etag
 from services.api.freshness import Awaited, headers_of, reach
@@ -138,7 +138,7 @@ async def get_product(call: Call, query: Awaited) -> Answer:
     app, org_id, product_id = call.app, call.org_id, call.path("product_id")
     await reach(app.pool, org_id, query)
     row, freshness = await _one(app, org_id, product_id)
-    set_aside = (await set_aside_among(app.pool, org_id, {product_id}, freshness)).get(product_id, ())
+    set_aside = await set_aside_of(app.pool, org_id, product_id, freshness)
     headers = {"etag": etag(row.version), **headers_of(freshness)}
     if call.request.headers.get("if-none-match") == etag(row.version) and not set_aside:
         return Answer(None, 304, headers)

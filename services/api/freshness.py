@@ -14,7 +14,7 @@ from infrastructure.postgres import statements
 from infrastructure.postgres.pool import Pool
 from projections.history.projector import HISTORY
 from projections.reading import Freshness, first_rows, freshness_now, wait_until
-from projections.set_aside import set_aside_among
+from projections.set_aside import set_aside_of
 from services.api.problems import Problem
 
 SQL: Final = statements.load(Path(__file__).with_name("freshness.sql"))
@@ -68,8 +68,7 @@ async def _not_reached(pool: Pool, org_id: str, wanted: Awaited, key: str | None
     freshness = await freshness_now(pool)
     late = f"the views have not reached position {wanted.min_position} within {wanted.max_wait:g} s"
     facts: dict[str, Any] = {"position": freshness.position, "min_position": wanted.min_position}
-    aside = await set_aside_among(pool, org_id, () if key is None else (key,), freshness)
-    for parts in aside.values():
+    if key is not None and (parts := await set_aside_of(pool, org_id, key, freshness)):
         facts["set_aside"] = [part.by for part in parts]
         late += f"; {' and '.join(facts['set_aside'])} will not go on with it until the technical team releases it"
     return Problem("position_not_reached", late, **facts)

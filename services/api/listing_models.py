@@ -104,7 +104,7 @@ class ShopStatus(Struct, frozen=True, kw_only=True):
     refused: int
     paused: int
     set_aside: int
-    """Listings of products that a part of the system takes up nothing more of; `GET /api/v2/listings` finds them."""
+    """Listings of products that a part of the system takes up nothing more of; `set_aside=true` lists them."""
     open_conflicts: int
     last_synced_at: datetime | None
     groups: dict[Status, int]
