@@ -20,7 +20,10 @@ from domain.events import DomainEvent
 from domain.messages import RecordedEvent
 from domain.values import category_of
 from infrastructure.kafka import topics
+from infrastructure.kafka.client import KafkaSettings
+from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.delivery import Lanes
+from infrastructure.postgres.pool import Pool
 from infrastructure.postgres.statements import load
 from projections.checkpoints import generation_for, live_generations
 from projections.projection import AnyView, Log, Row, View
@@ -80,6 +83,11 @@ class Projections:
                 await _append(connection, view, generation, [fact for fact, _ in pairs])
             else:
                 await _fold(connection, view, generation, pairs)
+
+
+def live_runner(views: Sequence[AnyView], pool: Pool, kafka: KafkaSettings) -> Consumer:
+    """What keeps the live views, as it runs in an installation."""
+    return Consumer(Projections(views), pool, kafka, batch_size=BATCH, lanes=LANES)
 
 
 async def _fold(connection: AsyncConnection[Any], view: View[Any, Any], generation: int, pairs: Sequence[Pair]) -> None:

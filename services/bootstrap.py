@@ -36,7 +36,7 @@ from infrastructure.shops.secrets import SecretsStore
 from projections.fill import Source
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
-from projections.runner import BATCH, LANES, Projections
+from projections.runner import Projections, live_runner
 from relay.loop import run_relay as relay_until
 from services.api.server import serve
 from services.app import App
@@ -125,7 +125,7 @@ async def run_project(settings: Settings, stop: asyncio.Event) -> None:
     async with open_pool(url, role=WORKER, name="syncstore-project", max_size=settings.worker_pool) as pool:
         with reaching(kafka):
             await build_missing(VIEWS, Source(url, WORKER), pool, kafka)
-        await Consumer(Projections(VIEWS), pool, kafka, batch_size=BATCH, lanes=LANES).run(stop)
+        await live_runner(VIEWS, pool, kafka).run(stop)
 
 
 async def run_react(settings: Settings, stop: asyncio.Event) -> None:

@@ -16,7 +16,6 @@ from aiokafka import AIOKafkaProducer
 from domain.messages import RecordedEvent
 from infrastructure.kafka import cloudevents, topics
 from infrastructure.kafka.client import KafkaSettings
-from infrastructure.kafka.consumer import Consumer
 from infrastructure.kafka.offsets import Partition, load_offsets
 from infrastructure.kafka.records import event_of
 from infrastructure.kafka.replay import Replay
@@ -24,7 +23,7 @@ from infrastructure.postgres.pool import WORKER, Pool, open_pool
 from projections.reading import freshness_now
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
-from projections.runner import BATCH, LANES, LIVE, Projections
+from projections.runner import LIVE, live_runner
 from tests.benchmarks import part, processors
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.ground import ground, last_position, load_products, recorded
@@ -131,8 +130,7 @@ def run_live(url: str, kafka: KafkaSettings, until_applied: int) -> Run:
 
             stop = asyncio.Event()
             began = time.perf_counter()
-            consumer = Consumer(Projections(VIEWS), pool, kafka, batch_size=BATCH, lanes=LANES)
-            consuming = asyncio.create_task(consumer.run(stop))
+            consuming = asyncio.create_task(live_runner(VIEWS, pool, kafka).run(stop))
             try:
                 with processors.measured("the runner") as spent:
                     await until(done, PATIENCE)
