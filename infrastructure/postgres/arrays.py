@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
-_NULL: Final = (b"\xff\xff\xff\xff",)
+_NULL: Final = b"\xff\xff\xff\xff"
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_DAY: Final = 86_400_000_000
+"""In microseconds."""
 _length: Final = struct.Struct(">i").pack
 _header: Final = struct.Struct(">iiIii").pack
 
@@ -74,7 +75,8 @@ def uuids(values: Sequence[UUID | None]) -> Uuids:
 
 def moments(values: Sequence[datetime]) -> Moments:
     """Times with a zone."""
-    pairs = [number for value in values for number in (8, (value - _EPOCH) // _MICROSECOND)]
+    since = [value - _EPOCH for value in values]
+    pairs = [number for one in since for number in (8, one.days * _DAY + one.seconds * 1_000_000 + one.microseconds)]
     return Moments(_start(Moments, len(values)) + struct.pack(">" + "iq" * len(values), *pairs))
 
 
@@ -95,7 +97,13 @@ def _start(kind: type[Array], length: int, *, nulls: bool = False) -> bytes:
 
 
 def _encoded(kind: type[Array], values: Sequence[bytes | None]) -> bytes:
-    parts = [part for value in values for part in (_NULL if value is None else (_length(len(value)), value))]
+    parts: list[bytes] = []
+    for value in values:
+        if value is None:
+            parts.append(_NULL)
+        else:
+            parts.append(_length(len(value)))
+            parts.append(value)
     return _start(kind, len(values), nulls=None in values) + b"".join(parts)
 
 
