@@ -22,6 +22,9 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY: Final = 86_400_000_000
 """In microseconds."""
 _length: Final = struct.Struct(">i").pack
+_short: Final = struct.Struct(">ih").pack
+_integer: Final = struct.Struct(">ii").pack
+_long: Final = struct.Struct(">iq").pack
 _header: Final = struct.Struct(">iiIii").pack
 
 
@@ -76,18 +79,18 @@ def uuids(values: Sequence[UUID | None]) -> Uuids:
 def moments(values: Sequence[datetime]) -> Moments:
     """Times with a zone."""
     since = [value - _EPOCH for value in values]
-    pairs = [number for one in since for number in (8, one.days * _DAY + one.seconds * 1_000_000 + one.microseconds)]
-    return Moments(_start(Moments, len(values)) + struct.pack(">" + "iq" * len(values), *pairs))
+    return Moments(
+        _start(Moments, len(values))
+        + b"".join([_long(8, one.days * _DAY + one.seconds * 1_000_000 + one.microseconds) for one in since])
+    )
 
 
 def integers(values: Sequence[int]) -> Integers:
-    pairs = [number for value in values for number in (4, value)]
-    return Integers(_start(Integers, len(values)) + struct.pack(f">{len(pairs)}i", *pairs))
+    return Integers(_start(Integers, len(values)) + b"".join([_integer(4, value) for value in values]))
 
 
 def small_integers(values: Sequence[int]) -> SmallIntegers:
-    pairs = [number for value in values for number in (2, value)]
-    return SmallIntegers(_start(SmallIntegers, len(values)) + struct.pack(">" + "ih" * len(values), *pairs))
+    return SmallIntegers(_start(SmallIntegers, len(values)) + b"".join([_short(2, value) for value in values]))
 
 
 def _start(kind: type[Array], length: int, *, nulls: bool = False) -> bytes:
@@ -98,13 +101,15 @@ def _start(kind: type[Array], length: int, *, nulls: bool = False) -> bytes:
 
 def _encoded(kind: type[Array], values: Sequence[bytes | None]) -> bytes:
     parts: list[bytes] = []
+    nulls = False
     for value in values:
         if value is None:
+            nulls = True
             parts.append(_NULL)
         else:
             parts.append(_length(len(value)))
             parts.append(value)
-    return _start(kind, len(values), nulls=None in values) + b"".join(parts)
+    return _start(kind, len(values), nulls=nulls) + b"".join(parts)
 
 
 class _ArrayDumper(Dumper):
