@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
+
+_FREE: Final = ~(0xF << 76 | 0x3 << 62)
+_FIXED: Final = 0x7 << 76 | 0x2 << 62
+"""Version and variant."""
 
 
 class SystemClock:
@@ -19,7 +24,4 @@ class TimeSortedIdentities:
     def new(self) -> UUID:
         milliseconds = time.time_ns() // 1_000_000
         randomness = int.from_bytes(os.urandom(10), "big")
-        value = milliseconds << 80 | randomness
-        value = value & ~(0xF << 76) | 0x7 << 76
-        value = value & ~(0x3 << 62) | 0x2 << 62
-        return UUID(int=value)
+        return UUID(int=(milliseconds << 80 | randomness) & _FREE | _FIXED)
