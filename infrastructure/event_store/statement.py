@@ -116,15 +116,23 @@ def parameters(org_id: str, appends: Sequence[Append]) -> dict[str, Any]:
         "e_correlations": arrays.uuids([event.correlation_id for _, _, _, event in events]),
         "e_causations": arrays.uuids([event.causation_id for _, _, _, event in events]),
         "e_batches": arrays.uuids([event.batch_id for _, _, _, event in events]),
-        "c_command": arrays.integers([number for number, _, _ in claims]),
-        "c_streams": arrays.texts([stream for _, stream, _ in claims]),
-        "c_kinds": arrays.texts([claim.kind for _, _, claim in claims]),
-        "c_values": arrays.texts([claim.value for _, _, claim in claims]),
-        "r_command": arrays.integers([number for number, _, _ in releases]),
-        "r_streams": arrays.texts([stream for _, stream, _ in releases]),
-        "r_kinds": arrays.texts([claim.kind for _, _, claim in releases]),
-        "r_values": arrays.texts([claim.value for _, _, claim in releases]),
+        **(_of_claims("c", claims) if claims else _NO_CLAIMS),
+        **(_of_claims("r", releases) if releases else _NO_RELEASES),
     }
+
+
+def _of_claims(what: str, claims: Sequence[tuple[int, str, Claim]]) -> dict[str, arrays.Array]:
+    return {
+        f"{what}_command": arrays.integers([number for number, _, _ in claims]),
+        f"{what}_streams": arrays.texts([stream for _, stream, _ in claims]),
+        f"{what}_kinds": arrays.texts([claim.kind for _, _, claim in claims]),
+        f"{what}_values": arrays.texts([claim.value for _, _, claim in claims]),
+    }
+
+
+_NO_CLAIMS: Final = _of_claims("c", ())
+_NO_RELEASES: Final = _of_claims("r", ())
+"""What most statements have; made once."""
 
 
 def outcomes(appends: Sequence[Append], rows: Iterable[tuple[Any, ...]]) -> list[Outcome]:
