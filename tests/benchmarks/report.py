@@ -9,6 +9,7 @@ import msgspec
 
 from tests.benchmarks import plot
 from tests.benchmarks.figures import LOWER, OURS, Comparison, Part, Spread
+from tests.benchmarks.goals import Verdict, verdicts
 from tests.benchmarks.progress import clock
 
 
@@ -67,6 +68,7 @@ def markdown(report: Report) -> Iterator[str]:
     yield "| machine | |"
     yield "|---|---|"
     yield from (f"| {name.replace('_', ' ')} | {value} |" for name, value in report.machine.items())
+    yield from _goals(list(verdicts(report.parts)))
     for part in report.parts:
         yield from _part(part)
     if report.failures:
@@ -75,6 +77,21 @@ def markdown(report: Report) -> Iterator[str]:
         yield ""
         yield from (f"- {name}: {why}" for name, why in report.failures.items())
     yield ""
+
+
+def _goals(found: Sequence[Verdict]) -> Iterator[str]:
+    if not found:
+        return
+    yield ""
+    yield "## Goals"
+    yield ""
+    yield "| part | | goal | measured | | what bounds it, measured in the same run |"
+    yield "|---|---|--:|--:|---|---|"
+    for goal, value, bound in found:
+        wanted = f"{'at most' if goal.most else 'at least'} {goal.wanted:,g} {goal.unit}"
+        measured = "not in this run" if value is None else f"{_number(value)} {goal.unit}"
+        verdict = "" if value is None else "met" if goal.is_met_by(value) else "**short**"
+        yield f"| {goal.part} | {goal.what} | {wanted} | {measured} | {verdict} | {bound} |"
 
 
 def _part(part: Part) -> Iterator[str]:

@@ -1,0 +1,192 @@
+"""What we want to reach, held against what was measured, beside what bounds it in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from tests.benchmarks.append import BARE_SQL
+from tests.benchmarks.append_bulk import COPY, COPY_ALL
+from tests.benchmarks.figures import OURS, Comparison, Part
+from tests.benchmarks.peers import debezium
+from tests.benchmarks.rebuild import FILLING, READING
+from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
+
+PEER: Final = "pyeventsourcing"
+APPENDING: Final = "processor time of an append, 32 callers"
+MOST_LIVE: Final = "events/s at most that all processors together could do"
+
+Read = Callable[[Part], float]
+"""Raises LookupError for what this run did not measure."""
+
+
+class Goal(NamedTuple):
+    part: str
+    what: str
+    read: Read
+    wanted: float
+    unit: str = ""
+    most: bool = False
+    """`wanted` is what it may be at most, not what it must be at least."""
+    bound: Callable[[Part], str] = lambda _: ""
+
+    def is_met_by(self, value: float) -> bool:
+        return value <= self.wanted if self.most else value >= self.wanted
+
+
+class Verdict(NamedTuple):
+    goal: Goal
+    value: float | None
+    """None: not measured in this run."""
+    bound: str = ""
+
+
+def verdicts(parts: Sequence[Part]) -> Iterator[Verdict]:
+    """Of all goals of these parts."""
+    for part in parts:
+        for goal in GOALS:
+            if goal.part == part.name:
+                try:
+                    yield Verdict(goal, goal.read(part), goal.bound(part))
+                except LookupError:
+                    yield Verdict(goal, None)
+
+
+def _at(part: Part, title: str) -> Comparison:
+    for comparison in part.comparisons:
+        if comparison.title.startswith(title):
+            return comparison
+    raise LookupError(title)
+
+
+def _value(title: str, of: str = OURS) -> Read:
+    return lambda part: _at(part, title).spread(of).median
+
+
+def _ratio(title: str, to: str, of: str = OURS) -> Read:
+    return lambda part: _at(part, title).ratio(of, to).median
+
+
+def _fact(name: str) -> Read:
+    def read(part: Part) -> float:
+        for known, value in part.facts.items():
+            if known.startswith(name) and not isinstance(value, str):
+                return float(value)
+        raise LookupError(name)
+
+    return read
+
+
+def _seconds(events: int) -> Read:
+    return lambda part: events / _value(f"{events:,} events")(part)
+
+
+def _growth(title: str) -> Read:
+    """Of the largest store, to the smallest."""
+
+    def read(part: Part) -> float:
+        comparison = _at(part, title)
+        return comparison.ratio(list(comparison.rounds)[-1]).median
+
+    return read
+
+
+def _append_takes(part: Part) -> str:
+    ours, theirs = _value(APPENDING)(part), _value(APPENDING, PEER)(part)
+    return f"an append takes {ours:,.0f} µs of the processors, theirs {theirs:,.0f}: {theirs / ours:.3g} times as much"
+
+
+def _copy_makes(part: Part) -> str:
+    events, everything = _value("", COPY)(part), _value("", COPY_ALL)(part)
+    return (
+        f"COPY, which checks nothing, makes {events:,.0f}/s of the events alone, {everything:,.0f}/s of all four tables"
+    )
+
+
+def _sending_makes(rows: str) -> Callable[[Part], str]:
+    def says(part: Part) -> str:
+        return f"the same batches sent with no database at all: {_ratio(rows, debezium.NAME, BATCHES)(part):.3g} x"
+
+    return says
+
+
+def _processors_make(part: Part) -> str:
+    return f"with all processors full all the time it would be {_fact(MOST_LIVE)(part):,.0f}/s"
+
+
+def _reading_makes(part: Part) -> str:
+    return f"reading the events and throwing them away makes {_value('', READING)(part):,.0f}/s"
+
+
+def _relay(rows: str) -> tuple[Goal, ...]:
+    return (
+        Goal("relay", f"drain of {rows}, to bare send()", _ratio(rows, BARE_SEND), 1, "x"),
+        Goal(
+            "relay",
+            f"drain of {rows}, to Debezium",
+            _ratio(rows, debezium.NAME),
+            3.5,
+            "x",
+            bound=_sending_makes(rows),
+        ),
+    )
+
+
+def _latency(rate: str) -> tuple[Goal, ...]:
+    return tuple(
+        Goal(
+            "latency",
+            f"stored to consumed, {place}, at {rate}, to Debezium's",
+            _ratio(f"stored to consumed, {place}, {rate}", debezium.NAME),
+            1,
+            "x",
+            most=True,
+        )
+        for place in ("p50", "p99")
+    )
+
+
+def _held(by: str) -> tuple[Goal, ...]:
+    return (
+        Goal("held", f"loss while one transaction stays open ({by})", _fact(f"{by}: loss"), 10, "%", most=True),
+        Goal("held", f"recovery after it ({by})", _fact(f"{by}: seconds to recover"), 5, "s", most=True),
+    )
+
+
+GOALS: Final = (
+    Goal("append", "32 callers, to bare SQL", _ratio("throughput, 32 callers", BARE_SQL), 2, "x"),
+    Goal("append", f"32 callers, to {PEER}", _ratio("throughput, 32 callers", PEER), 15, "x", bound=_append_takes),
+    Goal("bulk", "new products", _value(""), 200_000, "/s", bound=_copy_makes),
+    *_relay("10,000 rows"),
+    *_relay("100,000 rows"),
+    *_relay("1,000,000 rows"),
+    *_latency("200/s"),
+    *_latency("2,000/s"),
+    *_latency("5,000/s"),
+    Goal(
+        "latency",
+        "stored to acknowledged, p99, at 2,000/s",
+        _value("stored to acknowledged, p99, 2,000/s"),
+        20,
+        "ms",
+        most=True,
+    ),
+    *_held("reader"),
+    *_held("appender"),
+    Goal("live", "live views", _value(""), 50_000, "/s", bound=_processors_make),
+    Goal("rebuild", "filling a view", _value("", FILLING), 300_000, "/s", bound=_reading_makes),
+    Goal("rebuild", "ten million events", _seconds(10_000_000), 60, "s", most=True),
+    Goal("rebuild", "the switch holds others up", _fact("milliseconds that the switch"), 50, "ms", most=True),
+    *(
+        Goal(
+            "sizes",
+            f"{cost}: an event in the largest store, to one in the smallest",
+            _growth(cost),
+            1.25,
+            "x",
+            most=True,
+        )
+        for cost in ("append", "relay", "live projection")
+    ),
+)
+"""`sizes`: flat is what stays within a quarter, which is what rounds of one store differ by here."""

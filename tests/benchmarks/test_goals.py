@@ -1,0 +1,57 @@
+from tests.benchmarks.__main__ import PARTS
+from tests.benchmarks.append_bulk import COPY, COPY_ALL
+from tests.benchmarks.figures import OURS, Comparison, Part
+from tests.benchmarks.goals import GOALS, verdicts
+from tests.benchmarks.peers import debezium
+from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
+from tests.benchmarks.report import Report, markdown
+
+
+def part(name: str, title: str, control: str, **contenders: list[float]) -> Part:
+    return Part(
+        name=name,
+        title=name,
+        about="",
+        comparisons=[Comparison(title=title, unit="/s", control=control, rounds=contenders)],
+    )
+
+
+def bulk(ours: float) -> Part:
+    return part("bulk", "30,000 new products", COPY, **{COPY: [100_000.0], COPY_ALL: [64_000.0], OURS: [ours]})
+
+
+def lines(*parts: Part) -> list[str]:
+    report = Report(began="2026-03-01", size="full", parts=list(parts))
+    return [line for line in markdown(report) if line.startswith(("| bulk |", "| relay |"))]
+
+
+def test_a_goal_that_is_reached_is_met() -> None:
+    assert lines(bulk(200_000.0))[0].split(" | ")[2:5] == ["at least 200,000 /s", "200,000 /s", "met"]
+
+
+def test_a_goal_that_is_short_stands_beside_what_bounds_it() -> None:
+    (line,) = lines(bulk(30_000.0))
+    assert "| 30,000 /s | **short** |" in line
+    assert "COPY, which checks nothing, makes 100,000/s of the events alone, 64,000/s of all four tables" in line
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    contenders = {OURS: [30.0, 60.0, 90.0], BARE_SEND: [30.0, 30.0, 30.0], debezium.NAME: [10.0, 15.0, 90.0]}
+    found = verdicts([part("relay", "10,000 rows", BARE_SEND, **contenders, **{BATCHES: [40.0, 60.0, 270.0]})])
+    told = {verdict.goal.what: (verdict.value, verdict.bound) for verdict in found}
+    assert told["drain of 10,000 rows, to bare send()"] == (2.0, "")
+    assert told["drain of 10,000 rows, to Debezium"] == (
+        3.0,
+        "the same batches sent with no database at all: 4 x",
+    )
+
+
+def test_what_a_run_did_not_measure_is_not_judged() -> None:
+    without_debezium = part("relay", "100,000 rows", BARE_SEND, **{OURS: [30.0], BARE_SEND: [30.0]})
+    told = {line.split(" | ")[1]: line.split(" | ")[3:5] for line in lines(without_debezium)}
+    assert told["drain of 100,000 rows, to bare send()"] == ["1 x", "met"]
+    assert told["drain of 100,000 rows, to Debezium"] == ["not in this run", ""]
+
+
+def test_every_goal_is_of_a_benchmark_that_is_there() -> None:
+    assert {goal.part for goal in GOALS} <= set(PARTS)
