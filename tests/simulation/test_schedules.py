@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from tests.simulation.conftest import SCHEDULES
 from tests.simulation.running import SCENARIOS, run
 
 SECONDS: Final = 2.5
@@ -24,13 +25,12 @@ RECORDED: Final = [
 def test_whatever_happens_all_that_was_promised_holds(scenario: str, request: pytest.FixtureRequest) -> None:
     asked: int | None = request.config.getoption("--seed", default=None)
     seed = random.SystemRandom().randrange(2**32) if asked is None else asked
-    print(f"scenario={scenario} seed={seed}")
     until = time.process_time() + (0 if asked is not None else SECONDS)
     done = 0
     while done == 0 or time.process_time() < until:
         run(scenario, seed + done)
         done += 1
-    print(f"{done} schedules")
+    request.node.user_properties.append((SCHEDULES, f"{scenario}: {done} schedules from seed {seed}"))
 
 
 @pytest.mark.parametrize(("scenario", "seed"), RECORDED)
