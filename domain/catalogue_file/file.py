@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
@@ -17,6 +18,8 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How an .xlsx and an .xls begin, also when somebody has named them .csv."""
 _SEPARATORS: Final = (",", ";", "\t")
+_SAYS_SEPARATOR: Final = re.compile(rb'"?sep=(?P<separator>[,;|\t])"?\s*', re.IGNORECASE)
+"""The line by which spreadsheets tell each other what separates the cells below it."""
 
 
 class EmptyFile(Refusal):
@@ -40,13 +43,17 @@ class CatalogueFile:
             raise Workbook("the file is a spreadsheet's own workbook, no CSV, whatever it is called")
         if first.startswith(_UTF_16) or b"\x00" in first:
             raise NotUtf8("the file is UTF-16, or no text at all")
+        first = first.removeprefix(_BOM)
+        told = _SAYS_SEPARATOR.fullmatch(first)
+        self._before = 1 if told else 0
+        """Lines above the headings, which the reader does not see."""
         try:
-            heading = first.removeprefix(_BOM).decode()
+            heading = (next(source, b"") if told else first).decode()
         except UnicodeDecodeError as error:
-            raise NotUtf8("the first row is not UTF-8") from error
+            raise NotUtf8("the row of headings is not UTF-8") from error
         if not heading.strip():
-            raise EmptyFile("the first row is empty")
-        separator = max(_SEPARATORS, key=heading.count)
+            raise EmptyFile("the row of headings is empty")
+        separator = told["separator"].decode() if told else max(_SEPARATORS, key=heading.count)
         self._reader = csv.reader(_text(heading, source), delimiter=separator, strict=True)
         try:
             self.header: Header = read_header(next(self._reader))
@@ -56,13 +63,13 @@ class CatalogueFile:
 
     def __iter__(self) -> Iterator[CatalogueRow | RowRejected]:
         while True:
-            line = self._reader.line_num + 1
+            line = self._before + self._reader.line_num + 1
             try:
                 cells = next(self._reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                until = self._reader.line_num
+                until = self._before + self._reader.line_num
                 yield rejected(line, None, "", BrokenQuotes(f"lines {line} to {until} cannot be read: {error}"))
                 continue
             if any(cell.strip() for cell in cells):

@@ -198,6 +198,19 @@ def test_separators_byte_order_marks_and_line_ends_do_not_matter(separator: str,
     assert (rows[0].sku, rows[0].name, rows[0].base_price) == ("A-1", "Kopi, pahit; sedap", 189_000)
 
 
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+def test_a_line_that_says_what_separates_cells_is_no_row(line: str) -> None:
+    rows = read(f'{line}\r\nsku;name;base_price\r\nA-1;"Kopi, pahit, sedap, hitam";1000\r\nB-1;Teh;mahal\r\n')
+    assert skus(rows) == ["A-1"]
+    assert isinstance(rows[1], RowRejected)
+    assert rows[1].line == 4
+
+
+def test_a_line_that_says_what_separates_cells_needs_headings_below_it() -> None:
+    with pytest.raises(EmptyFile):
+        CatalogueFile([b"sep=;\n"])
+
+
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     rows = read('sku,name,base_price,description\nA-1,Kopi,1,"dua\nbaris"\n\n,,,\nB-1,Teh,mahal,\n')
     assert isinstance(rows[0], CatalogueRow)
