@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from tests.benchmarks.append import BARE_SQL
 from tests.benchmarks.append_bulk import COPY, COPY_ALL
@@ -16,6 +16,7 @@ PEER: Final = "pyeventsourcing"
 APPENDING: Final = "processor time of an append, 32 callers"
 MOST_LIVE: Final = "events/s at most that all processors together could do"
 
+T = TypeVar("T")
 Read = Callable[[Part], float]
 """Raises LookupError for what this run did not measure."""
 
@@ -46,10 +47,14 @@ def verdicts(parts: Sequence[Part]) -> Iterator[Verdict]:
     for part in parts:
         for goal in GOALS:
             if goal.part == part.name:
-                try:
-                    yield Verdict(goal, goal.read(part), goal.bound(part))
-                except LookupError:
-                    yield Verdict(goal, None)
+                yield Verdict(goal, _if_measured(goal.read, part), _if_measured(goal.bound, part) or "")
+
+
+def _if_measured(read: Callable[[Part], T], part: Part) -> T | None:
+    try:
+        return read(part)
+    except LookupError:
+        return None
 
 
 def _at(part: Part, title: str) -> Comparison:

@@ -53,5 +53,12 @@ def test_what_a_run_did_not_measure_is_not_judged() -> None:
     assert told["drain of 100,000 rows, to Debezium"] == ["not in this run", ""]
 
 
+def test_what_bounds_a_goal_may_be_missing() -> None:
+    title = "stored to acknowledged, p99, 2,000/s"
+    without_debezium = part("latency", title, BARE_SEND, **{OURS: [12.0], BARE_SEND: [3.0]})
+    told = {verdict.goal.what: (verdict.value, verdict.bound) for verdict in verdicts([without_debezium])}
+    assert told["stored to acknowledged, p99, at 2,000/s"] == (12.0, "")
+
+
 def test_every_goal_is_of_a_benchmark_that_is_there() -> None:
     assert {goal.part for goal in GOALS} <= set(PARTS)
