@@ -27,9 +27,10 @@ where attrelid = %(table)s::regclass and attnum > 0 and not attisdropped
 
 _SECURE: Final = """
 alter table {table} enable row level security;
-create policy of_the_organisation on {table} for select to syncstore_app using (org_id = current_org());
+create policy of_the_organisation on {table} for select to syncstore_app using (org_id = (select current_org()));
 grant select on {table} to syncstore_app
 """
+"""As a subquery the organisation is asked for once by each statement, not for every row it looks at."""
 
 _LOAD: Final = """
 select row_to_json(t)::text

@@ -60,7 +60,7 @@ as $$
     with fitting as materialized (
         select c.product_id, lower(c.name) as name, c.search
         from projections.{view} c
-        where c.org_id = current_org()
+        where c.org_id = (select current_org())
             and (
                 to_tsvector('simple', c.search) @@ words
                 -- A part of less than three letters no index has: null looks for nothing.
@@ -89,7 +89,7 @@ as $$
         select c.product_id, c.name
         from projections.{view} c
         where (select count(*) from fitting) < 5
-            and c.org_id = current_org()
+            and c.org_id = (select current_org())
             and to_tsvector('simple', c.search) @@ slips
             and c.product_id not in (select f.product_id from fitting f)
     ),
@@ -108,7 +108,7 @@ as $$
         from projections.{view} c
         where not exists (select from fitting)
             and not exists (select from slipped)
-            and c.org_id = current_org()
+            and c.org_id = (select current_org())
             and wanted !~ '[0-9]'
             and wanted <% c.search
     )
