@@ -85,13 +85,16 @@ def _goals(found: Sequence[Verdict]) -> Iterator[str]:
     yield ""
     yield "## Goals"
     yield ""
-    yield "| part | | goal | measured | | what bounds it, measured in the same run |"
+    yield "| part | | goal | measured | | what bounds what is short, measured in the same run |"
     yield "|---|---|--:|--:|---|---|"
     for goal, value, bound in found:
         wanted = f"{'at most' if goal.most else 'at least'} {goal.wanted:,g} {goal.unit}"
-        measured = "not in this run" if value is None else f"{_number(value)} {goal.unit}"
-        verdict = "" if value is None else "met" if goal.is_met_by(value) else "**short**"
-        yield f"| {goal.part} | {goal.what} | {wanted} | {measured} | {verdict} | {bound} |"
+        if value is None:
+            measured, verdict = "not in this run", " | "
+        else:
+            measured = f"{_number(value)} {goal.unit}"
+            verdict = "met | " if goal.is_met_by(value) else f"**short** | {bound}"
+        yield f"| {goal.part} | {goal.what} | {wanted} | {measured} | {verdict} |"
 
 
 def _part(part: Part) -> Iterator[str]:
