@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.local_stack.memory import cache_megabytes, memory_megabytes
 from infrastructure.local_stack.ports import LOOPBACK
 from infrastructure.local_stack.process import Account, ProcessIdentity, run, spawn, stop
 from infrastructure.local_stack.server import unfinished, wait_until
@@ -29,7 +30,7 @@ listen_addresses = '{address}'
 port = {port}
 unix_socket_directories = ''
 max_connections = 200
-shared_buffers = '256MB'
+shared_buffers = '{buffers}MB'
 wal_level = logical
 min_wal_size = '{log}MB'
 max_wal_size = '2GB'
@@ -106,7 +107,11 @@ class PostgresServer:
 
     def start(self, ports: Mapping[str, int]) -> ProcessIdentity:
         settings = SETTINGS.format(
-            address=LOOPBACK, port=ports["postgres"], durable="on" if self._durable else "off", log=LOG_MEGABYTES
+            address=LOOPBACK,
+            port=ports["postgres"],
+            buffers=cache_megabytes(memory_megabytes()),
+            durable="on" if self._durable else "off",
+            log=LOG_MEGABYTES,
         )
         (self._data / "postgresql.conf").write_text(settings)
         return spawn(

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from infrastructure.local_stack.errors import LocalStackError
+from infrastructure.local_stack.memory import cache_megabytes, memory_megabytes
 from infrastructure.local_stack.ports import LOOPBACK
 from infrastructure.local_stack.process import ProcessIdentity, identify
 from infrastructure.local_stack.stack import Condition, LocalStack, Part, StackStatus
@@ -182,7 +183,6 @@ def test_a_new_cluster_has_the_settings_the_product_counts_on(stack_folder: Path
         "autovacuum": "on",
         "wal_level": "logical",
         "max_connections": "200",
-        "shared_buffers": "256MB",
         "max_wal_size": "2GB",
         "server_encoding": "UTF8",
         "listen_addresses": LOOPBACK,
@@ -197,7 +197,9 @@ def test_a_new_cluster_has_the_settings_the_product_counts_on(stack_folder: Path
         stock = connection.execute(
             "select sum(size) from pg_ls_waldir() where name > pg_walfile_name(pg_current_wal_lsn())"
         ).fetchone()
+        buffers = connection.execute("select pg_size_bytes(current_setting('shared_buffers')) / 1048576").fetchone()
     assert row == ("syncstore", "b", "C.UTF-8")
+    assert buffers == (cache_megabytes(memory_megabytes()),)
     assert stock is not None
     assert stock[0] > 400 * 2**20  # of log, so that no commit has to wait for more of it
     assert (stack_folder / "postgres" / "password").stat().st_mode & 0o777 == 0o600
