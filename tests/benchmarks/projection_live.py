@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
+import psycopg
 import uvloop
 from aiokafka import AIOKafkaProducer
 
@@ -24,6 +25,7 @@ from projections.reading import freshness_now
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
 from projections.runner import LIVE, live_runner
+from projections.tables import table_of
 from tests.benchmarks import part, processors
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.ground import ground, last_position, load_products, recorded
@@ -36,11 +38,14 @@ The views already hold products, ten events each, when new products come: ten ev
 each, so that of a batch hardly more than two events share a row. All of them are in Kafka when one live runner starts,
 in a process of its own; the time runs from when it joins the consumer group until its offsets, which it commits with
 the rows of all views, are at the end. The control reads the same records from Kafka with the same client and makes
-events of them, and does nothing with them. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an
+events of them, and does nothing with them. The second one has the rows that these events became taken out of the views'
+tables again, and stored by COPY over one connection in one transaction: no fold, no offsets, nothing updated, the same
+indexes. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an
 event takes of all three, divided by the processors there are, is the least time it can take here. PostgreSQL does not
 wait for the disk.
 """
 READING: Final = "reading the records alone"
+STORING: Final = "COPY of the rows alone"
 PATIENCE: Final = 600.0
 
 
@@ -87,6 +92,7 @@ async def measure(size: Size, progress: Progress) -> Part:
                 run = await project(source.url, events, pool, kafka)
                 comparison.add(OURS, events / run.seconds)
                 assert (await freshness_now(pool)).lag == 0
+                comparison.add(STORING, events / await asyncio.to_thread(store_again, source.url, last))
                 costs.append({who: spent / events * 1e6 for who, spent in run.processor_seconds.items()})
             found.facts[f"peak megabytes of the runner, {title}"] = run.peak_megabytes
             for who in costs[0]:
@@ -147,6 +153,25 @@ async def project(url: str, events: int, pool: Pool, kafka: KafkaSettings) -> Ru
     """Of so many events."""
     before = sum((await stored_offsets(pool)).values())
     return await alone(run_live, url, kafka, before + events)
+
+
+def store_again(url: str, after: int) -> float:
+    """Seconds to store what came into the views after a position, once it is out of them again."""
+    rows: dict[str, bytes] = {}
+    with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
+        live = cursor.execute("select view, generation from projection_generations where state = 'live'").fetchall()
+        for view in VIEWS:
+            table = table_of(view, next(generation for name, generation in live if name == view.name))
+            with cursor.copy(f"copy (select * from {table} where position > {after}) to stdout (format binary)") as out:
+                rows[table] = b"".join(out)
+            cursor.execute(f"delete from {table} where position > {after}")
+            cursor.execute(f"vacuum {table}")
+        began = time.perf_counter()
+        with connection.transaction():
+            for table, found in rows.items():
+                with cursor.copy(f"copy {table} from stdin (format binary)") as into:
+                    into.write(found)
+        return time.perf_counter() - began
 
 
 async def stored_offsets(pool: Pool) -> dict[Partition, int]:
