@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from domain.connection.commands import ConnectionCommand, PauseConnection, ResumeConnection
-from domain.connection.decider import NoSuchConnection
 from domain.errors import Refusal
 from domain.listing.commands import ListingCommand, PauseListing, ReleaseHold, ResumeListing
-from domain.listing.decider import NoSuchListing
 from domain.listing.status import Status
-from domain.product.decider import NoSuchProduct
 from infrastructure.answers.answers import Kept
 from infrastructure.postgres.sight import see_as
 from infrastructure.security.api_keys import Scope
 from infrastructure.shops import push_queue
 from infrastructure.shops.push_queue import Urgency, Wanted
-from projections.listing_status.reader import ListingEntry, list_listings, read_listing, summarise
+from projections.listing_status.reader import summarise
 from services.api.catalogue import READ, Words
 from services.api.commands import REPLAYED
+from services.api.extent import Extent, check_extent, check_known, listings_of
 from services.api.freshness import Awaited, headers_of, reach
 from services.api.listing_models import SyncStatus, shop_status
 from services.api.operations import Answer, Call, endpoint
-from services.api.problems import Fault, Problem
 from services.usecases.outcome import Done, KeyReused
 
-PAGE: Final = 500
 _REFUSALS: Final = (
     "listing_unknown",
     "product_unknown",
@@ -81,15 +77,6 @@ async def _queue(call: Call, connection_id: str | None) -> tuple[int, datetime |
         return await push_queue.depth(connection, connection_id)
 
 
-class Extent(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which listings: one, those of a product, those of a shop, or of a product in a shop."""
-
-    listing_id: Words | None = None
-    product_id: Words | None = None
-    connection_id: Words | None = None
-    reason: Annotated[str, Meta(max_length=500)] = ""
-
-
 class Trigger(Extent, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """With `release_holds`, what is held back or was refused is tried again as well."""
 
@@ -129,7 +116,7 @@ async def trigger_sync(call: Call, body: Trigger) -> Answer:
     """Each listing of the extent is compared with what its shop shows as soon as the shop's quota allows, and pushed
     where it differs. What is paused stays so.
     """
-    _check_extent(body)
+    check_extent(body)
     return await _once(call, body, lambda: _trigger(call, body), status=202)
 
 
@@ -168,7 +155,7 @@ async def resume_sync(call: Call, body: Extent) -> Answer:
 
 
 async def _tell(call: Call, body: Extent, one: ListingCommand, shop: ConnectionCommand) -> Answer:
-    _check_extent(body)
+    check_extent(body)
     if body.listing_id is None and body.product_id is None:
         return await _once(call, body, lambda: _tell_shop(call, body, shop))
     return await _once(call, body, lambda: _tell_listings(call, body, one))
@@ -182,7 +169,7 @@ async def _tell_shop(call: Call, body: Extent, command: ConnectionCommand) -> Sy
 
 async def _tell_listings(call: Call, body: Extent, command: ListingCommand) -> SyncAccepted:
     outcomes: list[tuple[str, Done[Any, Any] | Refusal]] = []
-    async for page in _listings(call, body):
+    async for page in listings_of(call, body):
         for row in page:
             try:
                 done = await call.app.listings.handle(call.context(), row.listing_id, command)
@@ -206,7 +193,7 @@ async def _tell_listings(call: Call, body: Extent, command: ListingCommand) -> S
 async def _trigger(call: Call, body: Trigger) -> SyncAccepted:
     context = call.context()
     told = 0
-    async for page in _listings(call, body):
+    async for page in listings_of(call, body):
         wanted = [
             Wanted(
                 listing_id=row.listing_id,
@@ -231,68 +218,18 @@ async def _trigger(call: Call, body: Trigger) -> SyncAccepted:
     return await _tell_listings(call, body, ReleaseHold(reason=body.reason or "tried again by a person"))
 
 
-async def _listings(call: Call, extent: Extent) -> AsyncIterator[tuple[ListingEntry, ...]]:
-    """Raises NoSuchListing when a listing was named that is not there."""
-    pool, org_id = call.app.pool, call.org_id
-    if extent.listing_id is not None:
-        row = (await read_listing(pool, org_id, extent.listing_id)).found
-        if row is None:
-            raise NoSuchListing(f"there is no listing {extent.listing_id}")
-        yield (row,)
-        return
-    products = () if extent.product_id is None else (extent.product_id,)
-    cursor: str | None = None
-    while True:
-        page = await list_listings(
-            pool, org_id, connection_id=extent.connection_id, product_ids=products, limit=PAGE, cursor=cursor
-        )
-        if page.items:
-            yield page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-def _check_extent(extent: Extent) -> None:
-    if extent.listing_id is None and extent.product_id is None and extent.connection_id is None:
-        fault = Fault(detail="Object takes at least one of listing_id, product_id, connection_id", pointer="")
-        raise Problem("body_invalid", fault.detail, errors=[fault])
-    if extent.listing_id is not None and (extent.product_id is not None or extent.connection_id is not None):
-        fault = Fault(detail="A listing says which product and shop; leave those out", pointer="/listing_id")
-        raise Problem("body_invalid", fault.detail, errors=[fault])
-
-
-async def _check_known(call: Call, extent: Extent) -> None:
-    """Raises NoSuchConnection or NoSuchProduct, which name whatever of the two is unknown."""
-    unknown: dict[str, str] = {}
-    refusal: type[Refusal] | None = None
-    if extent.product_id is not None:
-        try:
-            await call.app.products.get(call.org_id, extent.product_id)
-        except NoSuchProduct:
-            unknown["product_id"], refusal = extent.product_id, NoSuchProduct
-    if extent.connection_id is not None:
-        try:
-            await call.app.connections.get(call.org_id, extent.connection_id)
-        except NoSuchConnection:
-            unknown["connection_id"], refusal = extent.connection_id, NoSuchConnection
-    if refusal is not None:
-        named = " and no ".join(f"{name.removesuffix('_id')} {value!r}" for name, value in unknown.items())
-        raise refusal(f"there is no {named}; nothing was done", **unknown)
-
-
 async def _once(call: Call, body: Extent, do: Callable[[], Awaitable[SyncAccepted]], *, status: int = 200) -> Answer:
     """These commands are harmless to do twice; under one key they are answered alike."""
     key = call.idempotency_key()
     if key is None:
-        await _check_known(call, body)
+        await check_known(call, body)
         return Answer(await do(), status)
     app, org_id, fingerprint = call.app, call.org_id, call.fingerprint(body)
     kept = await app.answers.find(org_id, key)
     if kept is None:
         if await app.store.answered(org_id, key) is not None:
             raise KeyReused(f"key {key!r} was used for another request", key=key)
-        await _check_known(call, body)
+        await check_known(call, body)
         mine = Kept(fingerprint, msgspec.json.encode(await do()))
         kept = await app.answers.keep(org_id, key, mine)
         headers: dict[str, str] = {}
