@@ -104,14 +104,14 @@ class _Queue:
         self.drivers: set[asyncio.Task[None] | None] = set()
         self._touched: set[tuple[str, ...]] = set()
         self._riding = 0
-        self._held_back = False
-        """All that waited contended with what is in flight: nobody need look again before that has landed."""
+        self._held_back = 0
+        """So many of those who wait, the first, contend with others: no need to look at them before something lands."""
 
     @property
     def takes_another_statement(self) -> bool:
         if not self.drivers:
             return True
-        return len(self.drivers) < STATEMENTS and len(self.waiting) >= LEAST_RIDERS and not self._held_back
+        return len(self.drivers) < STATEMENTS and len(self.waiting) - self._held_back >= LEAST_RIDERS
 
     def board(self, most: int, most_bytes: int) -> list[Rider]:
         """The next riders, in order of arrival; where many are under way, half of all. Who has a stream, key or claim
@@ -135,13 +135,13 @@ class _Queue:
                 staying.append(rider)
             touched |= rider.touches  # one that stays also holds back those after it, so that arrival order is kept
         self.waiting.extendleft(reversed(staying))
-        self._held_back = bool(self.waiting) and not riders
+        self._held_back = len(staying)
         self._riding += len(riders)
         self._touched.update(*(rider.touches for rider in riders))
         return riders
 
     def land(self, riders: Sequence[Rider]) -> None:
-        self._held_back = False
+        self._held_back = 0
         self._riding -= len(riders)
         self._touched.difference_update(*(rider.touches for rider in riders))
 

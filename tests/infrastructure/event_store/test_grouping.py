@@ -89,6 +89,24 @@ async def test_what_contends_with_a_statement_in_flight_waits_for_it(statements:
     assert await asyncio.gather(*tasks) == [Appended(turn + 1, turn + 1) for turn in range(10)], "one by one, in order"
 
 
+async def test_who_contends_with_nobody_does_not_wait_for_those_who_do(statements: Statements) -> None:
+    grouping = Grouping(statements)
+    hot = [start(grouping, append("product-1", expected=turn)) for turn in range(10)]
+    await statements.under_way(1)
+    await asyncio.sleep(0)
+    others = [start(grouping, append(f"product-{number}")) for number in range(2, 6)]
+    await statements.under_way(2)
+    assert [streams for _, streams in statements.sent] == [
+        ["product-1"],
+        ["product-2", "product-3", "product-4", "product-5"],
+    ]
+    statements.gate.set()
+    assert [outcome.version for outcome in await asyncio.gather(*hot) if isinstance(outcome, Appended)] == [
+        *range(1, 11)
+    ]
+    await asyncio.gather(*others)
+
+
 async def test_a_statement_is_bounded_in_riders_and_in_bytes(statements: Statements) -> None:
     appends = [append(f"product-{number}") for number in range(5)]
     assert await wave(statements, Grouping(statements, most=2), appends) == [
