@@ -19,6 +19,8 @@ def web(request: httpx.Request) -> httpx.Response:
             return httpx.Response(302, headers={"Location": "http://127.0.0.1/"})
         case "/down.png":
             raise httpx.ConnectError("down")
+        case "/ended.png":
+            raise AttributeError("'NoneType' object has no attribute 'getpeername'")
     return httpx.Response(404)
 
 
@@ -43,6 +45,7 @@ async def test_a_picture_is_fetched() -> None:
         ("https://images.example/large.png", ErrorClass.VALID),
         ("https://images.example/away.png", ErrorClass.VALID),
         ("https://images.example/down.png", ErrorClass.NETWORK),
+        ("https://images.example/ended.png", ErrorClass.NETWORK),
     ],
 )
 async def test_what_is_no_usable_picture_is_refused(url: str, error_class: ErrorClass) -> None:

@@ -104,6 +104,17 @@ async def test_a_shop_that_cannot_be_reached_is_a_network_failure(shopee: Runnin
     assert failure.value.error.error_class is ErrorClass.NETWORK
 
 
+async def test_a_connection_that_ends_as_soon_as_it_is_made_is_a_network_failure(shopee: RunningShopee) -> None:
+    def ended(_: httpx.Request) -> httpx.Response:
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+    account = ShopeeAccount(host="http://shop.example", partner_id=1, partner_key="k", shop_id=1)
+    http = httpx.AsyncClient(transport=httpx.MockTransport(ended))
+    with pytest.raises(PlatformCallFailed, match="ConnectionEnded") as failure:
+        await ShopeeTransport(account, http, shopee.clock.now).spend_code("x")
+    assert failure.value.error.error_class is ErrorClass.NETWORK
+
+
 async def test_a_create_whose_answer_was_lost_is_taken_up_by_the_next(shopee: RunningShopee) -> None:
     connector = await shopee.connector()
     shopee.fail(Fault(kind="lost_answer", path="product/add_item"))
