@@ -18,6 +18,7 @@ from domain.ports import Clock
 from infrastructure.answers.answers import Answers
 from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
+from infrastructure.http import HttpClient
 from infrastructure.jobs.jobs import Jobs
 from infrastructure.kafka import topics
 from infrastructure.kafka.client import reaching
@@ -214,7 +215,7 @@ async def run_push(settings: Settings, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def open_shops(settings: Settings, pool: Pool, clock: Clock) -> AsyncIterator[Shops]:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(limits=limits) as http:
+    async with HttpClient(limits=limits) as http:
         yield Shops(
             http=http,
             images=_images(settings, http),

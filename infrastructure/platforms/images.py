@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from domain.policies.retry import ErrorClass
-from infrastructure.platforms.broken import BROKEN, named
 from infrastructure.platforms.connector import PlatformCallFailed, PlatformError
 
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -50,12 +49,12 @@ class HttpImages:
                         raise _unusable(url, "is larger than 10 MB")
         except httpx.InvalidURL as reason:
             raise _unusable(url, "is not a URL") from reason
-        except (httpx.HTTPError, *BROKEN) as reason:
+        except httpx.HTTPError as reason:
             raise PlatformCallFailed(
                 PlatformError(
                     error_class=ErrorClass.NETWORK,
                     code="image_unreachable",
-                    message=f"{url}: {named(reason)}",
+                    message=f"{url}: {type(reason).__name__}",
                     hint="image_refused",
                 )
             ) from reason

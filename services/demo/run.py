@@ -24,6 +24,7 @@ from domain.ports import Clock
 from domain.values import Platform
 from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
+from infrastructure.http import HttpClient
 from infrastructure.local_stack.ports import choose_free, is_free
 from infrastructure.platforms.registry import Access
 from infrastructure.platforms.tokens import Tokens
@@ -134,8 +135,8 @@ async def _tell(settings: Settings, catalogue: Path, links: Links, say: Say) -> 
     key = await new_key(settings)
     started = time.monotonic()
     async with (
-        httpx.AsyncClient(base_url=links.api, headers={"Authorization": f"Bearer {key}"}, timeout=30) as api,
-        httpx.AsyncClient(base_url=links.simulator, timeout=30) as shop,
+        HttpClient(base_url=links.api, headers={"Authorization": f"Bearer {key}"}, timeout=30) as api,
+        HttpClient(base_url=links.simulator, timeout=30) as shop,
     ):
         await until_it_answers(api, "/health/ready")
         await until_it_answers(shop, "/_simulator/state")
@@ -249,7 +250,7 @@ async def connect_shop(settings: Settings, links: Links, say: Say) -> None:
 
 async def _authorised(links: Links, clock: Clock) -> Tokens:
     """A fresh pair, as after the seller's authorisation."""
-    async with httpx.AsyncClient(base_url=links.simulator) as http:
+    async with HttpClient(base_url=links.simulator) as http:
         pair = (await http.post("/_simulator/authorise")).json()
     return Tokens(
         access_token=pair["access_token"],

@@ -17,6 +17,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
+from infrastructure.http import HttpClient
 from infrastructure.kafka.client import KafkaSettings
 from infrastructure.kafka.offsets import load_offsets
 from infrastructure.kafka.replay import Replay
@@ -249,13 +250,13 @@ async def running(say: Callable[[str], None], *, relays: int = 2) -> AsyncIterat
             supervising = asyncio.create_task(supervisor.run(stop))
             key = await new_key(settings)
             async with (
-                httpx.AsyncClient(
+                HttpClient(
                     base_url=links.api,
                     headers={"Authorization": f"Bearer {key}"},
                     timeout=20,
                     limits=httpx.Limits(max_connections=64),
                 ) as api,
-                httpx.AsyncClient(base_url=links.simulator, timeout=30) as shop,
+                HttpClient(base_url=links.simulator, timeout=30) as shop,
                 open_pool(address.database_url, role=WORKER, name="proof", max_size=4) as pool,
             ):
                 await until_it_answers(api, "/health/ready")

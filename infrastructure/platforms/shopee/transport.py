@@ -13,7 +13,6 @@ import structlog
 from msgspec import Struct
 
 from domain.policies.retry import ErrorClass
-from infrastructure.platforms.broken import BROKEN, named
 from infrastructure.platforms.connector import PlatformCallFailed, PlatformError
 from infrastructure.platforms.pace import Pace
 from infrastructure.platforms.shopee import requests
@@ -84,10 +83,11 @@ class ShopeeTransport:
                 timeout=TIMEOUT,
                 follow_redirects=False,
             )
-        except BROKEN as reason:
+        except (httpx.TransportError, httpx.DecodingError) as reason:
+            name = type(reason).__name__
             code = "timeout" if isinstance(reason, httpx.TimeoutException) else "no_answer"
             error = PlatformError(
-                error_class=ErrorClass.NETWORK, code=code, message=f"{call.path}: {named(reason)}", hint="unreachable"
+                error_class=ErrorClass.NETWORK, code=code, message=f"{call.path}: {name}", hint="unreachable"
             )
             raise PlatformCallFailed(error) from reason
         return read_answer(response.status_code, response.headers, response.content, self._now())

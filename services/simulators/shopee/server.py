@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
-import httpx
 import uvicorn
 from litestar import Litestar, Request, Response, route
 from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
+from infrastructure.http import HttpClient
 from services.listening import listen
 from services.simulators.shopee import control, pages, snapshot
 from services.simulators.shopee.api import Api, Incoming
@@ -28,7 +28,7 @@ HttpRequest = Request[Any, Any, Any]
 def create_app(config: SimulatorConfig, now: Callable[[], float] = time.time) -> Litestar:
     """`now` gives epoch seconds. Raises `SnapshotUnreadable`."""
     shop = Shop(snapshot.load(config.snapshot), now)
-    http = httpx.AsyncClient()
+    http = HttpClient()
     simulator = Simulator(config=config, shop=shop, api=Api(config, shop), pushes=PushSender(config, shop, http))
 
     @asynccontextmanager

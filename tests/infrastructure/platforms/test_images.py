@@ -2,6 +2,7 @@ import httpx
 import pytest
 
 from domain.policies.retry import ErrorClass
+from infrastructure.http import HttpClient
 from infrastructure.platforms.connector import PlatformCallFailed
 from infrastructure.platforms.images import MAX_BYTES, HttpImages
 from services.simulators.images import draw
@@ -20,12 +21,12 @@ def web(request: httpx.Request) -> httpx.Response:
         case "/down.png":
             raise httpx.ConnectError("down")
         case "/ended.png":
-            raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+            raise AttributeError("'NoneType' object has no attribute 'getpeername'", name="getpeername")
     return httpx.Response(404)
 
 
 def images(allowed: frozenset[str] | None = frozenset({"images.example"})) -> HttpImages:
-    return HttpImages(httpx.AsyncClient(transport=httpx.MockTransport(web)), allowed)
+    return HttpImages(HttpClient(transport=httpx.MockTransport(web)), allowed)
 
 
 async def test_a_picture_is_fetched() -> None:

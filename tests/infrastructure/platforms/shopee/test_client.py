@@ -7,6 +7,7 @@ import pytest
 
 from domain.policies.retry import ErrorClass
 from domain.values import Image
+from infrastructure.http import HttpClient
 from infrastructure.platforms.connector import (
     ContentChange,
     PlatformCallFailed,
@@ -106,10 +107,10 @@ async def test_a_shop_that_cannot_be_reached_is_a_network_failure(shopee: Runnin
 
 async def test_a_connection_that_ends_as_soon_as_it_is_made_is_a_network_failure(shopee: RunningShopee) -> None:
     def ended(_: httpx.Request) -> httpx.Response:
-        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'", name="getpeername")
 
     account = ShopeeAccount(host="http://shop.example", partner_id=1, partner_key="k", shop_id=1)
-    http = httpx.AsyncClient(transport=httpx.MockTransport(ended))
+    http = HttpClient(transport=httpx.MockTransport(ended))
     with pytest.raises(PlatformCallFailed, match="ConnectionEnded") as failure:
         await ShopeeTransport(account, http, shopee.clock.now).spend_code("x")
     assert failure.value.error.error_class is ErrorClass.NETWORK
