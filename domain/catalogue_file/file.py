@@ -38,17 +38,18 @@ class CatalogueFile:
     def __init__(self, lines: Iterable[bytes]) -> None:
         """Raises EmptyFile, Workbook, NotUtf8, BrokenQuotes, MissingColumns and RepeatedColumns."""
         source = _ended_alike(iter(lines))
-        first = next(source, b"")
+        first = next(source, b"").removeprefix(_BOM)
+        told = _SAYS_SEPARATOR.fullmatch(first)
+        self._before = 1 if told else 0
+        """Lines above the headings, which the reader does not see."""
+        if told:
+            first = next(source, b"")
         if first.startswith(_WORKBOOKS):
             raise Workbook("the file is a spreadsheet's own workbook, no CSV, whatever it is called")
         if first.startswith(_UTF_16) or b"\x00" in first:
             raise NotUtf8("the file is UTF-16, or no text at all")
-        first = first.removeprefix(_BOM)
-        told = _SAYS_SEPARATOR.fullmatch(first)
-        self._before = 1 if told else 0
-        """Lines above the headings, which the reader does not see."""
         try:
-            heading = (next(source, b"") if told else first).decode()
+            heading = first.decode()
         except UnicodeDecodeError as error:
             raise NotUtf8("the row of headings is not UTF-8") from error
         if not heading.strip():

@@ -253,6 +253,7 @@ def test_a_quote_that_never_closes_says_which_lines_it_swallowed() -> None:
         (b"", EmptyFile),
         (b"\n", EmptyFile),
         (b"\xef\xbb\xbf\r\n", EmptyFile),
+        (b"sep=;\ns\x00k\x00u\x00", NotUtf8),
         ("sku,name,base_price\n".encode("utf-16"), NotUtf8),
         (b"sku,nam\xe9,base_price\n", NotUtf8),
         (b'sku,"name"x,base_price\n', BrokenQuotes),
