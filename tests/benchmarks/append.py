@@ -27,6 +27,7 @@ outbox row. Processor time is of PostgreSQL and of the callers' process: what an
 processors there are, is the least time it can take here.
 """
 BARE_SQL: Final = "bare SQL"
+PEER: Final = "pyeventsourcing"
 WARM_UP: Final = 0.5
 
 
@@ -45,8 +46,8 @@ def contenders(url: str, callers: int) -> dict[str, AbstractAsyncContextManager[
         BARE_SQL: append_load.bare(url, callers),
     }
     if "eventsourcing" in versions():
-        found["pyeventsourcing"] = append_load.peers(url, callers, db_functions=False)
-        found["pyeventsourcing, db functions"] = append_load.peers(url, callers, db_functions=True)
+        found[PEER] = append_load.peers(url, callers, db_functions=False)
+        found[f"{PEER}, db functions"] = append_load.peers(url, callers, db_functions=True)
     return found
 
 

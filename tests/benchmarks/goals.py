@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from tests.benchmarks import projection_live, rebuild
-from tests.benchmarks.append import BARE_SQL
+from tests.benchmarks.append import BARE_SQL, PEER
 from tests.benchmarks.append_bulk import COPY, COPY_ALL
 from tests.benchmarks.figures import OURS, Comparison, Part
+from tests.benchmarks.held import HELD
 from tests.benchmarks.peers import debezium
 from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
 
-PEER: Final = "pyeventsourcing"
 APPENDING: Final = "processor time of an append, 32 callers"
 
 T = TypeVar("T")
@@ -198,8 +198,7 @@ GOALS: Final = (
         most=True,
         bound=_sending_takes,
     ),
-    *_held("reader"),
-    *_held("appender"),
+    *(goal for by in HELD for goal in _held(by)),
     Goal("live", "live views", _value(""), 50_000, "/s", bound=_processors_make),
     Goal("rebuild", "filling a view", _value("", rebuild.FILLING), 300_000, "/s", bound=_reading_makes),
     Goal("rebuild", "ten million events", _seconds(10_000_000), 60, "s", most=True),

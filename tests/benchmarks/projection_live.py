@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
-import psycopg
 import uvloop
 from aiokafka import AIOKafkaProducer
+from psycopg import AsyncConnection
 
 from domain.messages import RecordedEvent
 from infrastructure.kafka import cloudevents, topics
@@ -21,6 +21,7 @@ from infrastructure.kafka.offsets import Partition, load_offsets
 from infrastructure.kafka.records import event_of
 from infrastructure.kafka.replay import Replay
 from infrastructure.postgres.pool import WORKER, Pool, open_pool
+from projections.checkpoints import generation_for, live_generations
 from projections.reading import freshness_now
 from projections.rebuild import build_missing
 from projections.registry import VIEWS
@@ -40,9 +41,8 @@ in a process of its own; the time runs from when it joins the consumer group unt
 the rows of all views, are at the end. The control reads the same records from Kafka with the same client and makes
 events of them, and does nothing with them. The second one has the rows that these events became taken out of the views'
 tables again, and stored by COPY over one connection in one transaction: no fold, no offsets, nothing updated, the same
-indexes. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an
-event takes of all three, divided by the processors there are, is the least time it can take here. PostgreSQL does not
-wait for the disk.
+indexes. Processor time is of the runner, PostgreSQL and Kafka while it runs: what an event takes of all three, divided
+by the processors there are, is the least time it can take here. PostgreSQL does not wait for the disk.
 """
 READING: Final = "reading the records alone"
 STORING: Final = "COPY of the rows alone"
@@ -92,7 +92,7 @@ async def measure(size: Size, progress: Progress) -> Part:
                 run = await project(source.url, events, pool, kafka)
                 comparison.add(OURS, events / run.seconds)
                 assert (await freshness_now(pool)).lag == 0
-                comparison.add(STORING, events / await asyncio.to_thread(store_again, source.url, last))
+                comparison.add(STORING, events / await store_again(source.url, last))
                 costs.append({who: spent / events * 1e6 for who, spent in run.processor_seconds.items()})
             found.facts[f"peak megabytes of the runner, {title}"] = run.peak_megabytes
             for who in costs[0]:
@@ -155,22 +155,23 @@ async def project(url: str, events: int, pool: Pool, kafka: KafkaSettings) -> Ru
     return await alone(run_live, url, kafka, before + events)
 
 
-def store_again(url: str, after: int) -> float:
+async def store_again(url: str, after: int) -> float:
     """Seconds to store what came into the views after a position, once it is out of them again."""
     rows: dict[str, bytes] = {}
-    with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
-        live = cursor.execute("select view, generation from projection_generations where state = 'live'").fetchall()
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        cursor, live = connection.cursor(), await live_generations(connection)
         for view in VIEWS:
-            table = table_of(view, next(generation for name, generation in live if name == view.name))
-            with cursor.copy(f"copy (select * from {table} where position > {after}) to stdout (format binary)") as out:
-                rows[table] = b"".join(out)
-            cursor.execute(f"delete from {table} where position > {after}")
-            cursor.execute(f"vacuum {table}")
+            table = table_of(view, generation_for(view, live))
+            new = f"from {table} where position > {after}"
+            async with cursor.copy(f"copy (select * {new}) to stdout (format binary)") as out:
+                rows[table] = b"".join([part async for part in out])
+            await cursor.execute(f"delete {new}")
+            await cursor.execute(f"vacuum {table}")
         began = time.perf_counter()
-        with connection.transaction():
+        async with connection.transaction():
             for table, found in rows.items():
-                with cursor.copy(f"copy {table} from stdin (format binary)") as into:
-                    into.write(found)
+                async with cursor.copy(f"copy {table} from stdin (format binary)") as into:
+                    await into.write(found)
         return time.perf_counter() - began
 
 
