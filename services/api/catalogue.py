@@ -24,7 +24,7 @@ from services.api.conditions import etag
 from services.api.freshness import Awaited, headers_of, reach
 from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Problem
-from services.api.product_models import ProductSummary, ProductView, summary_of, view_of
+from services.api.product_views import ProductSummary, ProductView, summary_of, view_of
 from services.api.products import EXAMPLES, ONE, PATH, location
 from services.app import App
 from services.usecases.products import UnknownSku

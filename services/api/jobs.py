@@ -16,7 +16,7 @@ from services.api.bodies import MAX_FILE, read_limited
 from services.api.commands import REPLAYED
 from services.api.operations import Access, Answer, Call, endpoint
 from services.api.problems import Fault, Problem
-from services.api.product_models import Changes
+from services.api.product_bodies import Changes
 from services.api.products import PATH
 from services.bulk_job import BulkItem
 from services.import_job import ImportReport, report_of, run_import

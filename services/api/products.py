@@ -15,7 +15,7 @@ from infrastructure.security.api_keys import Scope
 from services.api.commands import Accepted, Version, accepted, expecting
 from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Problem
-from services.api.product_models import NewProduct, OverrideBody, ProductChanges, ProductReplacement
+from services.api.product_bodies import NewProduct, OverrideBody, ProductChanges, ProductReplacement
 
 PATH: Final = "/api/v2/products"
 ONE: Final = PATH + "/{product_id:str}"
