@@ -14,7 +14,20 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 from litestar.types import ASGIApp
 
-from services.api import catalogue, connections, docs, jobs, listings, openapi, products, stock, sync, system, webhooks
+from services.api import (
+    catalogue,
+    connections,
+    docs,
+    jobs,
+    listings,
+    openapi,
+    product_history,
+    products,
+    stock,
+    sync,
+    system,
+    webhooks,
+)
 from services.api.edge import Edge
 from services.api.http_metrics import HttpMetrics
 from services.api.operations import OPERATION, ApiRequest, Operation
@@ -26,6 +39,7 @@ VERSION: Final = version("syncstore")
 _DESCRIBED: Final[tuple[HTTPRouteHandler, ...]] = (
     *products.ROUTES,
     *catalogue.ROUTES,
+    *product_history.ROUTES,
     *stock.ROUTES,
     *jobs.ROUTES,
     *listings.ROUTES,
