@@ -1,8 +1,7 @@
-"""A shop that lives in memory and is spoken to through the same interface as the real ones."""
+"""The connector of a shop that lives in memory: the same interface as to the real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -10,9 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
-from domain.values import Image
 from infrastructure.platforms import connector as port
 from infrastructure.platforms.connector import (
     Capabilities,
@@ -32,86 +29,18 @@ from infrastructure.platforms.connector import (
     RowRefused,
     StockChange,
 )
-from infrastructure.platforms.hints import LostPush, LostPushes
-
-CAPABILITIES: Final = Capabilities(
-    name="in_memory",
-    list_page=50,
-    read_batch=50,
-    rows_per_write=50,
-    price_min=100,
-    price_max=1_000_000_000,
-    price_spread=7,
-    title_min=5,
-    title_max=255,
-    description_min=20,
-    description_max=3000,
-    images_max=9,
-    stock_min=0,
-    stock_max=999_999,
-    variants_max=50,
-    option_levels_max=2,
-    stock_delta=False,
-    idempotent_create=False,
-    pushable=frozenset(FieldGroup),
+from infrastructure.platforms.hints import LostPushes
+from infrastructure.platforms.in_memory_shop import (
+    CAPABILITIES,
+    InMemoryShop,
+    check_content,
+    check_images,
+    check_prices,
+    failed,
+    refusal,
 )
+
 LOST_PAGE: Final = 100
-
-
-class InMemoryShop:
-    """The listings, and what can happen to them at the shop."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.now = now
-        self.listings: dict[str, ExternalListing] = {}
-        self.locked: set[tuple[str, str]] = set()
-        """(field, SKU) pairs that a promotion holds."""
-        self.lost: list[LostPush] = []
-        """Notifications that did not arrive, the oldest first."""
-        self.calls: list[str] = []
-        self._failures: list[PlatformError] = []
-        self._sequence = 0
-
-    def next_id(self) -> str:
-        self._sequence += 1
-        return str(self._sequence)
-
-    def fail_next(self, error: PlatformError, count: int = 1) -> None:
-        """The next calls fail as a whole."""
-        self._failures += [error] * count
-
-    def called(self, name: str) -> None:
-        """Raises `PlatformCallFailed` when a failure is due."""
-        self.calls.append(name)
-        if self._failures:
-            raise PlatformCallFailed(self._failures.pop(0))
-
-    def put(self, listing: ExternalListing) -> None:
-        self.listings[listing.external_id] = replace(listing, updated_at=self.now())
-
-    def change_variant(self, external_id: str, sku: str, *, price: int | None = None, stock: int | None = None) -> None:
-        """What a person does at the shop."""
-        listing = self.listings[external_id]
-        variants = tuple(
-            replace(
-                variant,
-                price=variant.price if price is None else price,
-                stock=variant.stock if stock is None else stock,
-            )
-            if variant.sku == sku
-            else variant
-            for variant in listing.variants
-        )
-        self.put(replace(listing, variants=variants))
-
-    def reserve(self, external_id: str, sku: str, quantity: int) -> None:
-        """What a buyer does."""
-        listing = self.listings[external_id]
-        variants = tuple(
-            replace(variant, reserved=variant.reserved + quantity) if variant.sku == sku else variant
-            for variant in listing.variants
-        )
-        self.put(replace(listing, variants=variants))
 
 
 class _Row(Struct, frozen=True):
@@ -161,13 +90,13 @@ class InMemoryConnector:
         code = draft.sku if draft.variants[0].options else draft.variants[0].sku
         present = self._carrying(code)
         if len(present) > 1:
-            raise _failure(ErrorClass.CONFLICT, "sku_on_several_listings", "duplicate")
+            raise failed(ErrorClass.CONFLICT, "sku_on_several_listings", "duplicate")
         if present:
             variants = {variant.sku: variant.external_id for variant in self._shop.listings[present[0]].variants}
             return Created(external_id=present[0], variants=variants, found=True)
-        _check_content(draft.title, draft.description)
-        _check_images(draft.images)
-        _check_prices([variant.price for variant in draft.variants])
+        check_content(draft.title, draft.description)
+        check_images(draft.images)
+        check_prices([variant.price for variant in draft.variants])
         listing = ExternalListing(
             external_id=self._shop.next_id(),
             sku=code,
@@ -197,7 +126,7 @@ class InMemoryConnector:
         self._shop.called("update_content")
         listing = self._existing(external_id)
         if change.images is not None:
-            _check_images(change.images)
+            check_images(change.images)
         new: dict[str, str | tuple[str, ...] | Decimal] = {}
         if change.title is not None:
             new[port.TITLE] = change.title
@@ -208,7 +137,7 @@ class InMemoryConnector:
         if change.weight_kg is not None:
             new[port.WEIGHT] = change.weight_kg
         title, description = change.title or listing.title, change.description or listing.description
-        _check_content(title, description)
+        check_content(title, description)
         self._shop.put(
             replace(
                 listing,
@@ -230,7 +159,7 @@ class InMemoryConnector:
         rows = [_Row(change.external_variant_id, change.sku, change.price) for change in changes]
         listing = self._existing(external_id)
         new = {row.external_variant_id: row.value for row in rows}
-        _check_prices([new.get(variant.external_id, variant.price) for variant in listing.variants], spread_only=True)
+        check_prices([new.get(variant.external_id, variant.price) for variant in listing.variants], spread_only=True)
         return self._write(listing, port.PRICE, rows)
 
     async def update_stock(self, external_id: str, changes: tuple[StockChange, ...]) -> PushResult:
@@ -242,7 +171,7 @@ class InMemoryConnector:
         self._shop.called("set_listed")
         listing = self._existing(external_id)
         if listing.status not in (ListingStatus.LIVE, ListingStatus.UNLISTED):
-            error = _error(ErrorClass.LOCKED, "not_editable", "under_review")
+            error = refusal(ErrorClass.LOCKED, "not_editable", "under_review")
             return PushResult(refused=(RowRefused(sku=None, field=port.LISTED, error=error),))
         self._shop.put(replace(listing, status=ListingStatus.LIVE if listed else ListingStatus.UNLISTED))
         return PushResult((RowAccepted(sku=None, field=port.LISTED, value_now=listed),))
@@ -267,7 +196,7 @@ class InMemoryConnector:
             variant = variants.get(row.external_variant_id)
             error = self._refusal(field, variant, row.value)
             if variant is None or error is not None:
-                error = error or _error(ErrorClass.MISSING, "variant_missing", "variant_missing")
+                error = error or refusal(ErrorClass.MISSING, "variant_missing", "variant_missing")
                 result += PushResult(refused=(RowRefused(sku=row.sku, field=field, error=error),))
                 continue
             variants[row.external_variant_id] = (
@@ -283,11 +212,11 @@ class InMemoryConnector:
         if variant is None:
             return None
         if (field, variant.sku) in self._shop.locked:
-            return _error(ErrorClass.LOCKED, "in_promotion", f"promotion_locks_{field}")
+            return refusal(ErrorClass.LOCKED, "in_promotion", f"promotion_locks_{field}")
         if field == port.PRICE and not CAPABILITIES.price_min <= value <= CAPABILITIES.price_max:
-            return _error(ErrorClass.VALID, "price_out_of_range", "price_refused")
+            return refusal(ErrorClass.VALID, "price_out_of_range", "price_refused")
         if field == port.STOCK and value < variant.reserved:
-            return _error(ErrorClass.VALID, "stock_below_reserved", "stock_below_reserved")
+            return refusal(ErrorClass.VALID, "stock_below_reserved", "stock_below_reserved")
         return None
 
     def _carrying(self, sku: str) -> tuple[str, ...]:
@@ -296,32 +225,5 @@ class InMemoryConnector:
     def _existing(self, external_id: str) -> ExternalListing:
         listing = self._shop.listings.get(external_id)
         if listing is None or listing.status is ListingStatus.DELETED:
-            raise _failure(ErrorClass.MISSING, "listing_missing", "listing_missing")
+            raise failed(ErrorClass.MISSING, "listing_missing", "listing_missing")
         return listing
-
-
-def _check_content(title: str, description: str) -> None:
-    if not CAPABILITIES.title_min <= len(title) <= CAPABILITIES.title_max:
-        raise _failure(ErrorClass.VALID, "title_length", "title_refused")
-    if not CAPABILITIES.description_min <= len(description) <= CAPABILITIES.description_max:
-        raise _failure(ErrorClass.VALID, "description_length", "description_refused")
-
-
-def _check_images(images: tuple[Image, ...]) -> None:
-    if not 1 <= len(images) <= CAPABILITIES.images_max:
-        raise _failure(ErrorClass.VALID, "image_count", "image_refused")
-
-
-def _check_prices(prices: list[int], *, spread_only: bool = False) -> None:
-    if not spread_only and not all(CAPABILITIES.price_min <= price <= CAPABILITIES.price_max for price in prices):
-        raise _failure(ErrorClass.VALID, "price_out_of_range", "price_refused")
-    if CAPABILITIES.price_spread and max(prices) > CAPABILITIES.price_spread * min(prices):
-        raise _failure(ErrorClass.VALID, "price_spread", "price_spread")
-
-
-def _error(error_class: ErrorClass, code: str, hint: str) -> PlatformError:
-    return PlatformError(error_class=error_class, code=code, message=code.replace("_", " "), hint=hint)
-
-
-def _failure(error_class: ErrorClass, code: str, hint: str) -> PlatformCallFailed:
-    return PlatformCallFailed(_error(error_class, code, hint))

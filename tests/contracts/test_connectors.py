@@ -12,7 +12,8 @@ from infrastructure.platforms.connector import (
     ListingStatus,
     PlatformError,
 )
-from infrastructure.platforms.in_memory import InMemoryConnector, InMemoryShop
+from infrastructure.platforms.in_memory import InMemoryConnector
+from infrastructure.platforms.in_memory_shop import InMemoryShop
 from services.simulators.shopee.seed import seed
 from services.simulators.shopee.shop import Item, Model
 from tests.contracts.connector_contract import ConnectorContract, ShopHands

@@ -35,7 +35,8 @@ from infrastructure.platforms.connector import (
     PushResult,
     StockChange,
 )
-from infrastructure.platforms.in_memory import InMemoryConnector, InMemoryShop
+from infrastructure.platforms.in_memory import InMemoryConnector
+from infrastructure.platforms.in_memory_shop import InMemoryShop
 from infrastructure.postgres.errors import DatabaseUnavailable
 from infrastructure.shops.lanes import Lane
 from services.consumers.lane import LaneRunner

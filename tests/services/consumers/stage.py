@@ -23,7 +23,8 @@ from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.kafka import topics
 from infrastructure.kafka.effect import Effect
 from infrastructure.platforms.connector import Connector
-from infrastructure.platforms.in_memory import InMemoryConnector, InMemoryShop
+from infrastructure.platforms.in_memory import InMemoryConnector
+from infrastructure.platforms.in_memory_shop import InMemoryShop
 from infrastructure.postgres.pool import Pool
 from infrastructure.shops import lanes, push_queue
 from infrastructure.shops.lanes import Lane
