@@ -27,6 +27,7 @@ from infrastructure.kafka.effect import Effect
 from infrastructure.kafka.faststream_security import security_of
 from infrastructure.kafka.offsets import OffsetsMoved, Partition
 from infrastructure.kafka.records import Record
+from infrastructure.kafka.starting import REQUEST_SECONDS, starting_offsets
 from infrastructure.postgres.pool import Pool
 
 _log: Final = structlog.get_logger(__name__)
@@ -37,8 +38,8 @@ LEAST_FETCH_BYTES: Final = 2**20
 BYTES_OF_A_RECORD: Final = 1000
 FEWEST_PARTITIONS: Final = 5
 """From so many, each with a backlog, one request brings a whole batch."""
-REQUEST_SECONDS: Final = 10.0
-"""Longest wait for an answer about where partitions end, and for a batch under way when partitions are taken away."""
+LAST_BATCH_SECONDS: Final = 10.0
+"""Longest wait for a batch under way when its partitions are taken away."""
 
 
 def group_of(consumer: str) -> str:
@@ -119,7 +120,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by aiokafka before others get these partitions: a batch under way may finish first."""
         try:
-            async with asyncio.timeout(REQUEST_SECONDS), self._busy:
+            async with asyncio.timeout(LAST_BATCH_SECONDS), self._busy:
                 await self._tell_kafka()
         except TimeoutError:
             _log.warning("batch_outlives_assignment", consumer=self._effect.name)
@@ -173,7 +174,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
         attempt = 0
         while partitions:
             try:
-                found = await self._resolve(partitions)
+                found = await starting_offsets(self._consumer, self._pool, self._effect.name, partitions, self._metrics)
                 break
             except Exception as error:  # noqa: BLE001  # without its offsets a member can do nothing but try again
                 attempt += 1
@@ -189,38 +190,6 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
                 if anew:
                     self._delivery.forget_hole(partition)
                 self.positions[partition] = offset
-
-    async def _resolve(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        """The stored offset of each partition, or a new one where Kafka has nothing to read at the stored one."""
-        topic_partitions = [TopicPartition(*partition) for partition in partitions]
-        name = self._effect.name
-        async with asyncio.timeout(REQUEST_SECONDS):
-            begins = await self._consumer.beginning_offsets(topic_partitions)
-        starts = {Partition(*partition): offset for partition, offset in begins.items()}
-        async with self._pool.connection() as connection, connection.transaction():
-            await offsets.open_partitions(connection, name, starts)
-            stored = await offsets.load_offsets(connection, name, partitions)
-        async with asyncio.timeout(REQUEST_SECONDS):  # after the offsets: others may move them, and the ends, meanwhile
-            ends = await self._consumer.end_offsets(topic_partitions)
-        for partition, offset in stored.items():
-            begin, end = begins[TopicPartition(*partition)], ends[TopicPartition(*partition)]
-            if begin <= offset <= end:
-                continue
-            stored[partition] = begin
-            self._metrics.lost.labels(name).inc()
-            _log.error(
-                "topic_was_recreated" if offset > end else "records_have_expired",
-                consumer=name,
-                topic=partition.topic,
-                partition=partition.partition,
-                stored=offset,
-                first=begin,
-                end=end,
-                remedy="reading on from the first record; rebuild the views if records were lost",
-            )
-            async with self._pool.connection() as connection:
-                await offsets.reset_offset(connection, name, partition, expected=offset, offset=begin)
-        return stored
 
     async def measure(self) -> dict[Partition, int]:
         """Where the partitions of this member end in Kafka; publishes the lag, tells Kafka where we stand.

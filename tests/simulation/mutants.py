@@ -341,13 +341,11 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
     Mutant(
         name="asks where partitions end before it reads where it stands",
         scenario=CONSUMER,
-        module="infrastructure.kafka.member",
-        before="            begins = await self._consumer.beginning_offsets(topic_partitions)\n",
-        after="            begins = await self._consumer.beginning_offsets(topic_partitions)\n"
-        "            early = await self._consumer.end_offsets(topic_partitions)\n",
-        also=(
-            ("            ends = await self._consumer.end_offsets(topic_partitions)\n", "            ends = early\n"),
-        ),
+        module="infrastructure.kafka.starting",
+        before="        begins = await consumer.beginning_offsets(topic_partitions)\n",
+        after="        begins = await consumer.beginning_offsets(topic_partitions)\n"
+        "        early = await consumer.end_offsets(topic_partitions)\n",
+        also=(("        ends = await consumer.end_offsets(topic_partitions)\n", "        ends = early\n"),),
     ),
     Mutant(
         name="folds a fact whatever the row has folded",
