@@ -1,8 +1,11 @@
-"""How a product answers commands: refusals for what cannot be, events for what differs, nothing for the rest."""
+"""How a product answers commands: refusals for what cannot be, events for what differs, nothing for the rest.
+
+What changes of its variants, and of the prices that platforms have for them, is decided in `variants`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar, assert_never
 
 from msgspec import UNSET, UnsetType
@@ -26,7 +29,8 @@ from domain.product.commands import (
 )
 from domain.product.evolution import evolve
 from domain.product.state import NotCreated, Product, ProductState
-from domain.values import ProductStatus, Variant
+from domain.product.variants import change_variants, set_override, variant_of
+from domain.values import ProductStatus
 
 T = TypeVar("T")
 
@@ -49,16 +53,6 @@ class ArchivedProduct(Refusal):
 class StatusNotSettable(Refusal):
     code = "status_not_settable"
     remedy = "Set active or inactive; use archive and restore for the rest."
-
-
-class UnknownVariant(Refusal):
-    code = "variant_unknown"
-    remedy = "Use the SKU of one of the product's variants."
-
-
-class OverrideOfUnknownSku(Refusal):
-    code = "override_sku_unknown"
-    remedy = "Give prices for SKUs that are sold: those of the variants, or the product's own if it has none."
 
 
 def decide(command: ProductCommand, state: ProductState) -> Sequence[events.ProductEvent]:
@@ -142,23 +136,23 @@ def _change(  # noqa: PLR0911  # one arm a command
         case ChangeProduct():
             return _change_fields(command, product)
         case ReplaceVariants(variants=variants):
-            return _change_variants(variants, product)
+            return change_variants(variants, product)
         case AddVariant(variant=variant):
             known = {v.sku.casefold(): v for v in product.variants}.get(variant.sku.casefold())
             if known is not None and replace(variant, sku=known.sku) == known:
                 return []
-            return _change_variants((*product.variants, variant), product)
+            return change_variants((*product.variants, variant), product)
         case ChangeVariant():
-            old = _variant(product, command.sku)
+            old = variant_of(product, command.sku)
             new = replace(
                 old, options=_given(command.options, old.options), base_price=_given(command.base_price, old.base_price)
             )
-            return _change_variants(tuple(new if v is old else v for v in product.variants), product)
+            return change_variants(tuple(new if v is old else v for v in product.variants), product)
         case RemoveVariant(sku=sku):
-            removed = _variant(product, sku)
-            return _change_variants(tuple(v for v in product.variants if v is not removed), product)
+            removed = variant_of(product, sku)
+            return change_variants(tuple(v for v in product.variants if v is not removed), product)
         case SetPlatformOverride():
-            return _set_override(command, product)
+            return set_override(command, product)
         case _:
             assert_never(command)
 
@@ -189,7 +183,7 @@ def _change_fields(command: ChangeProduct, product: Product) -> Sequence[events.
         limits.check_text("category", shelf.category, limits.MAX_SHELF)
         limits.check_text("subcategory", shelf.subcategory, limits.MAX_SHELF)
         changed.append(events.ProductCategorised(old=old_shelf, new=shelf))
-    variants = [] if command.variants is UNSET else _change_variants(command.variants, product)
+    variants = [] if command.variants is UNSET else change_variants(command.variants, product)
     return [*changed, *_change_figures(command, product), *variants, *_change_status(command, product)]
 
 
@@ -234,63 +228,10 @@ def _change_status(command: ChangeProduct, product: Product) -> list[events.Prod
             assert_never(status)
 
 
-def _change_variants(variants: tuple[Variant, ...], product: Product) -> Sequence[events.ProductEvent]:
-    """From the variants there are to those there shall be, then overrides without the prices of lost SKUs."""
-    limits.check_variants(product.sku, variants)
-    old = {variant.sku.casefold(): variant for variant in product.variants}
-    new = {variant.sku.casefold(): variant for variant in variants}
-    changed: list[events.ProductEvent] = [
-        events.VariantRemoved(variant=variant) for sku, variant in old.items() if sku not in new
-    ]
-    changed += [
-        events.VariantChanged(old=old[sku], new=variant)
-        for sku, variant in new.items()
-        if sku in old and variant != old[sku]
-    ]
-    changed += [events.VariantAdded(variant=variant) for sku, variant in new.items() if sku not in old]
-    sold = _spellings(replace(product, variants=variants))
-    for platform, override in product.overrides:
-        kept = _spelled((price for price in override.prices if price[0].casefold() in sold), sold)
-        if kept != override.prices:
-            changed.append(
-                events.PlatformOverrideChanged(platform=platform, old=override, new=replace(override, prices=kept))
-            )
-    return changed
-
-
-def _set_override(command: SetPlatformOverride, product: Product) -> Sequence[events.ProductEvent]:
-    limits.check_override(command.override)
-    sold = _spellings(product)
-    for sku, _ in command.override.prices:
-        if sku.casefold() not in sold:
-            raise OverrideOfUnknownSku(f"{sku!r} is not sold by product {product.sku}", field="prices", sku=sku)
-    old = product.override_for(command.platform)
-    new = replace(command.override, prices=_spelled(command.override.prices, sold))
-    if new == old:
-        return []
-    return [events.PlatformOverrideChanged(platform=command.platform, old=old, new=new)]
-
-
-def _spellings(product: Product) -> Mapping[str, str]:
-    """Each SKU that is sold as the product writes it, by the SKU without case."""
-    return {variant.sku.casefold(): variant.sku for variant in product.sellables}
-
-
-def _spelled(prices: Iterable[tuple[str, int]], spellings: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((spellings[sku.casefold()], price) for sku, price in prices))
-
-
 def _without_case(product: Product) -> Product:
     """For comparison only."""
     variants = tuple(replace(variant, sku=variant.sku.casefold()) for variant in product.variants)
     return replace(product, sku=product.sku.casefold(), variants=variants)
-
-
-def _variant(product: Product, sku: str) -> Variant:
-    for variant in product.variants:
-        if variant.sku.casefold() == sku.casefold():
-            return variant
-    raise UnknownVariant(f"product {product.sku} has no variant {sku!r}", sku=sku)
 
 
 def _given(value: T | UnsetType, otherwise: T) -> T:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from domain.messages import CommandContext
 from domain.ports import EventStore, Identities
-from domain.product.decider import UnknownVariant
 from domain.product.state import Product
+from domain.product.variants import UnknownVariant
 from domain.stock.commands import AdjustStock, CountStock, ReceiveStock, StockCommand
 from domain.stock.decider import on_hand
 from domain.stock.events import StockEvent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.product.commands import CreateProduct
-from domain.product.decider import UnknownVariant
+from domain.product.variants import UnknownVariant
 from domain.stock.decider import NotEnoughStock, UnexpectedStock
 from domain.values import Option, Variant
 from services.usecases.products import Products, UnknownSku
