@@ -15,7 +15,7 @@ from infrastructure.platforms.connector import Capabilities, Connector
 from infrastructure.platforms.explanations import Explanation, explain, hint_of
 from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.pace import Pace
-from infrastructure.platforms.shopee import client as shopee
+from infrastructure.platforms.shopee import capabilities as shopee
 from infrastructure.platforms.shopee import errors as shopee_errors
 from infrastructure.platforms.shopee.client import ShopeeConnector
 from infrastructure.platforms.shopee.transport import ShopeeAccount, ShopeeSession, ShopeeTransport

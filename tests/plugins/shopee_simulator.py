@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 
 from infrastructure.platforms.connector import PlatformError
+from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.pace import Pace
 from infrastructure.platforms.shopee.client import ShopeeConnector
 from infrastructure.platforms.shopee.transport import ShopeeAccount, ShopeeSession, ShopeeTransport
@@ -68,13 +69,13 @@ class RunningShopee:
         )
         return ShopeeTransport(account, self.http, self.clock.now)
 
-    async def connector(self) -> ShopeeConnector:
+    async def connector(self, images: ImageSource | None = None) -> ShopeeConnector:
         """A connector with the shop's first tokens; the code for them works once."""
         vault = MemoryVault(await self.transport.spend_code(self.simulator.config.first_code))
         tokens = RotatingTokens(vault, self.transport.spend_refresh_token, self.clock.now)
         pace = Pace(10_000, burst=1000, now=self.clock.seconds, sleep=self.clock.sleep)
         session = ShopeeSession(self.transport, tokens, pace)
-        return ShopeeConnector(session, DrawnImages(), self.clock.now, sleep=self.clock.sleep)
+        return ShopeeConnector(session, images or DrawnImages(), self.clock.now, sleep=self.clock.sleep)
 
     def fail(self, fault: Fault) -> None:
         self.simulator.api.faults.faults.append(fault)

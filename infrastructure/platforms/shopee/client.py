@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import structlog
-from msgspec import Raw, Struct
-
-from domain.listing.events import FieldGroup
 from domain.policies.retry import ErrorClass
-from domain.values import Image
 from infrastructure.platforms import connector as port
+from infrastructure.platforms.at_once import at_once
 from infrastructure.platforms.connector import (
     Capabilities,
     ContentChange,
@@ -29,43 +25,17 @@ from infrastructure.platforms.connector import (
     RowRefused,
     StockChange,
 )
-from infrastructure.platforms.hints import LostPush, LostPushes
+from infrastructure.platforms.hints import LostPushes
 from infrastructure.platforms.images import ImageSource
 from infrastructure.platforms.shopee import mapping, requests, rows, webhook, wire
+from infrastructure.platforms.shopee.capabilities import CAPABILITIES
 from infrastructure.platforms.shopee.envelope import parse
 from infrastructure.platforms.shopee.mapping import NO_MODEL, number
+from infrastructure.platforms.shopee.pictures import Pictures
 from infrastructure.platforms.shopee.transport import ShopeeSession
 
-CAPABILITIES: Final = Capabilities(
-    name="shopee",
-    list_page=requests.PAGE,
-    read_batch=requests.IDS_PER_READ,
-    rows_per_write=requests.ROWS_PER_WRITE,
-    price_min=100,
-    price_max=1_000_000_000,
-    price_spread=7,
-    title_min=5,
-    title_max=255,
-    description_min=20,
-    description_max=3000,
-    images_max=9,
-    stock_min=0,
-    stock_max=999_999,
-    variants_max=50,
-    option_levels_max=2,
-    stock_delta=False,
-    idempotent_create=False,
-    pushable=frozenset(FieldGroup),
-)
-"""Defaults of the Indonesian site; the true bounds are per shop and category (`get_item_limit`)."""
-
-_READS_AT_ONCE: Final = 8
 _NEW_ITEM_WAITS: Final = (0.5, 1.0, 1.5, 2.0, 2.0)
 """A new item may be unknown to `init_tier_variation` for about five seconds."""
-
-T = TypeVar("T")
-
-_log: Final = structlog.get_logger(__name__)
 
 
 class ShopeeConnector:
@@ -81,12 +51,11 @@ class ShopeeConnector:
         limits: Capabilities = CAPABILITIES,
     ) -> None:
         self._session = session
-        self._images = images
+        self._pictures = Pictures(session, images)
         self._now = now
         self._sleep = sleep
         self._close = close
         self._limits = limits
-        self._uploaded: dict[str, str] = {}
         self._channels: list[int] = []
 
     @property
@@ -106,8 +75,8 @@ class ShopeeConnector:
     async def read_listings(self, external_ids: tuple[str, ...]) -> tuple[ExternalListing, ...]:
         ids = [number(external_id) for external_id in dict.fromkeys(external_ids)]
         batches = [ids[start : start + requests.IDS_PER_READ] for start in range(0, len(ids), requests.IDS_PER_READ)]
-        items = [item for found in await _at_once([self._items(batch) for batch in batches]) for item in found]
-        return tuple(await _at_once([self._listing(item) for item in items]))
+        items = [item for found in await at_once([self._items(batch) for batch in batches]) for item in found]
+        return tuple(await at_once([self._listing(item) for item in items]))
 
     async def find_by_sku(self, sku: str) -> tuple[str, ...]:
         candidates: list[int] = []
@@ -143,7 +112,7 @@ class ShopeeConnector:
             if unfinished:
                 variants = await self._make_variants(number(present[0]), draft)
             return Created(external_id=present[0], variants=variants, found=True)
-        image_ids = await self._image_ids(draft.images)
+        image_ids = await self._pictures.ids(draft.images)
         body = mapping.item_fields(draft, image_ids, await self._shipping())
         item = parse((await self._session.ask(requests.add_item(body))).response, wire.AddedItem)
         if draft.variants[0].options:
@@ -162,7 +131,7 @@ class ShopeeConnector:
             fields["weight"] = change.weight_kg
         image_ids: list[str] = []
         if change.images is not None:
-            image_ids = await self._image_ids(change.images)
+            image_ids = await self._pictures.ids(change.images)
             fields["image"] = {"image_id_list": image_ids}
         if not fields:
             return PushResult()
@@ -194,9 +163,9 @@ class ShopeeConnector:
 
     async def lost_pushes(self) -> LostPushes:
         answer = await self._session.ask(requests.get_lost_push_message())
-        found = parse(answer.response, _LostMessages)
+        found = parse(answer.response, wire.LostMessages)
         return LostPushes(
-            messages=_understood(found.push_message_list or ()),
+            messages=webhook.lost(found.push_message_list or ()),
             token=None if found.last_message_id is None else str(found.last_message_id),
             more=found.has_next_page,
         )
@@ -257,35 +226,6 @@ class ShopeeConnector:
                 return result + rows.all_refused(field, sent[start:], failure.error)
         return result
 
-    async def _image_ids(self, images: tuple[Image, ...]) -> list[str]:
-        """Ids at Shopee. A URL is uploaded once per connector; anything that is not a URL is taken for an id."""
-        ordered = [image.url for image in sorted(images, key=lambda image: not image.primary)]
-        missing = [url for url in dict.fromkeys(ordered) if "://" in url and url not in self._uploaded]
-        for start in range(0, len(missing), requests.IMAGES_PER_UPLOAD):
-            together = missing[start : start + requests.IMAGES_PER_UPLOAD]
-            contents = await _at_once([self._images.fetch(url) for url in together])
-            self._uploaded.update(zip(together, await self._upload(contents), strict=True))
-        return [self._uploaded.get(url, url) for url in ordered]
-
-    async def _upload(self, contents: Sequence[bytes]) -> list[str]:
-        """Ids in the order of the pictures; one that is refused refuses all."""
-        uploads = parse((await self._session.ask(requests.upload_image(contents))).response, wire.Uploads)
-        for row in uploads.image_info_list or ():
-            if row.error:
-                raise PlatformCallFailed(
-                    PlatformError(
-                        error_class=ErrorClass.VALID, code=row.error, message=row.message or "", hint="image_refused"
-                    )
-                )
-        stored = [
-            row.image_info.image_id for row in sorted(uploads.image_info_list or (), key=_place) if row.image_info
-        ]
-        if not stored and uploads.image_info is not None:
-            stored = [uploads.image_info.image_id]
-        if len(stored) != len(contents):
-            raise PlatformCallFailed(rows.no_proof(f"{len(contents)} pictures were sent, {len(stored)} ids came back"))
-        return stored
-
     async def _shipping(self) -> list[int]:
         if not self._channels:
             answer = await self._session.ask(requests.get_channel_list())
@@ -296,41 +236,3 @@ class ShopeeConnector:
 
 def _model(external_variant_id: str | None) -> int:
     return NO_MODEL if external_variant_id is None else number(external_variant_id)
-
-
-async def _at_once(reads: Sequence[Awaitable[T]]) -> list[T]:
-    """Results in order, a few at a time; the first failure is raised when all that had begun has ended."""
-    turn = asyncio.Semaphore(_READS_AT_ONCE)
-
-    async def one(read: Awaitable[T]) -> T:
-        async with turn:
-            return await read
-
-    outcomes = await asyncio.gather(*(one(read) for read in reads), return_exceptions=True)
-    results = []
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-        results.append(outcome)
-    return results
-
-
-def _understood(messages: Sequence[Raw]) -> tuple[LostPush, ...]:
-    """Those that are messages at all: one that is not must not hold up the others for ever."""
-    found: list[LostPush] = []
-    for raw in messages:
-        try:
-            found.append(webhook.lost(bytes(raw)))
-        except webhook.PushRefused as refused:
-            _log.warning("lost_push_not_understood", platform="shopee", reason=str(refused))
-    return tuple(found)
-
-
-class _LostMessages(Struct, frozen=True):
-    has_next_page: bool = False
-    push_message_list: list[Raw] | None = None
-    last_message_id: int | None = None
-
-
-def _place(row: wire.UploadRow) -> int:
-    return row.id

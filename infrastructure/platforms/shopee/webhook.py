@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+import structlog
+from msgspec import Raw, Struct
 
 from infrastructure.platforms.hints import HintKind, ListingHint, LostPush, PushMessage
 from infrastructure.platforms.shopee.mapping import moment
 from infrastructure.platforms.shopee.signing import push_is_genuine
+
+_log: Final = structlog.get_logger(__name__)
 
 _KINDS: Final = {
     1: HintKind.AUTHORISATION,
@@ -69,10 +72,17 @@ def understand(raw_body: bytes) -> PushMessage:
     return message(envelope)
 
 
-def lost(raw_body: bytes) -> LostPush:
-    """One of the messages that did not reach us. Raises `PushRefused`."""
-    understood = understand(raw_body)
-    return LostPush(key=understood.key, shop_id=understood.shop_id, body=raw_body)
+def lost(messages: Sequence[Raw]) -> tuple[LostPush, ...]:
+    """Of what did not reach us, that which is a message at all: what is not must not hold up the others for ever."""
+    found: list[LostPush] = []
+    for raw in messages:
+        try:
+            understood = understand(bytes(raw))
+        except PushRefused as refused:
+            _log.warning("lost_push_not_understood", platform="shopee", reason=str(refused))
+        else:
+            found.append(LostPush(key=understood.key, shop_id=understood.shop_id, body=bytes(raw)))
+    return tuple(found)
 
 
 def message(envelope: PushEnvelope) -> PushMessage:

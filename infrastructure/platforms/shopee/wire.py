@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 
 class ListedItem(Struct, frozen=True):
@@ -135,3 +135,9 @@ class ResultRow(Struct, frozen=True):
 class RowLists(Struct, frozen=True):
     success_list: list[ResultRow] | None = None
     failure_list: list[ResultRow] | None = None
+
+
+class LostMessages(Struct, frozen=True):
+    has_next_page: bool = False
+    push_message_list: list[Raw] | None = None
+    last_message_id: int | None = None

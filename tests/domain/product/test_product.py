@@ -26,14 +26,13 @@ from domain.product.decider import (
     PRODUCT,
     ArchivedProduct,
     NoSuchProduct,
-    OverrideOfUnknownSku,
     ProductExists,
     StatusNotSettable,
-    UnknownVariant,
     claims_of,
 )
 from domain.product.events import Override, ProductEvent
 from domain.product.state import Product, ProductState
+from domain.product.variants import OverrideOfUnknownSku, UnknownVariant
 from domain.values import MAX_PRICE, Dimensions, Image, Option, Platform, ProductStatus, Variant
 from tests.support.scenario import Scenario, scenario
 

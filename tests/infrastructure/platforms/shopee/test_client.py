@@ -262,8 +262,7 @@ async def test_something_that_is_no_picture_is_refused(shopee: RunningShopee) ->
         async def fetch(self, url: str) -> bytes:
             return b"<html>not found</html>"
 
-    connector = await shopee.connector()
-    connector._images = Pages()
+    connector = await shopee.connector(Pages())
     with pytest.raises(PlatformCallFailed) as failure:
         await connector.create(draft(), "key")
     assert failure.value.error.error_class is ErrorClass.VALID
