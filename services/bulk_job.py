@@ -16,7 +16,7 @@ from domain.values import fingerprint, identity_of
 from infrastructure.jobs.jobs import Item, Job, Settled
 from services.app import App
 from services.usecases.bulk import ItemResult, ProductUpdate, update_products
-from services.usecases.repository import Once
+from services.usecases.conditions import Once
 
 CHUNK: Final = 100
 

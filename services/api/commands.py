@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 from services.api.conditions import etag
 from services.api.operations import Answer, Call
 from services.api.problems import Problem
+from services.usecases.conditions import Expected
 from services.usecases.outcome import Done, StaleVersion
-from services.usecases.repository import Expected
 
 T = TypeVar("T")
 

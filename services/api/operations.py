@@ -25,7 +25,7 @@ from services.api.bodies import MAX_JSON, decode_body, decode_query, read_limite
 from services.api.conditions import checked_key, version_of
 from services.api.problems import Problem
 from services.app import App
-from services.usecases.repository import Once
+from services.usecases.conditions import Once
 
 ApiRequest = Request[Any, Any, Any]
 

@@ -15,7 +15,8 @@ from domain.product.state import ProductState
 from domain.values import category_of
 from services.usecases.aggregates import CONNECTION, PRODUCT
 from services.usecases.remembered import Remembered
-from services.usecases.repository import CACHED_STREAMS, from_store
+from services.usecases.repository import CACHED_STREAMS
+from services.usecases.stored_events import from_store
 
 _DECIDERS: Final[Mapping[str, Decider[Any, Any, Any]]] = {"connection": CONNECTION.decider, "product": PRODUCT.decider}
 

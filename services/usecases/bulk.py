@@ -17,9 +17,9 @@ from domain.product.events import ProductEvent
 from domain.product.state import NotCreated, ProductState
 from domain.values import stream_id
 from services.usecases.aggregates import PRODUCT
+from services.usecases.conditions import Once
 from services.usecases.many import Intent, decide_many
 from services.usecases.outcome import Done
-from services.usecases.repository import Once
 
 CHUNK: Final = 300
 

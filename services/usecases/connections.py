@@ -12,8 +12,10 @@ from domain.messages import CommandContext
 from domain.ports import EventStore, Identities
 from domain.values import stream_id
 from services.usecases.aggregates import CONNECTION
+from services.usecases.conditions import Expected, Once, Respond, no_response
 from services.usecases.outcome import Done
-from services.usecases.repository import Expected, Once, Repository, Respond, from_store, no_response
+from services.usecases.repository import Repository
+from services.usecases.stored_events import from_store
 
 
 class Connections:

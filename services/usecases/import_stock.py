@@ -19,9 +19,9 @@ from domain.stock.events import StockEvent
 from domain.stock.state import StockState
 from domain.values import fingerprint, stock_id, stream_id
 from services.usecases.aggregates import STOCK
+from services.usecases.conditions import Once
 from services.usecases.many import Intent, decide_many
 from services.usecases.outcome import Done
-from services.usecases.repository import Once
 from services.usecases.stock import sold_sku
 
 

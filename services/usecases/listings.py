@@ -17,9 +17,10 @@ from domain.ports import EventStore, Identities
 from domain.product.state import Product
 from domain.values import listing_id, parts_of_listing, stream_id
 from services.usecases.aggregates import LISTING
+from services.usecases.conditions import Expected, Once, Respond, no_response
 from services.usecases.listed_skus import as_listed, skus_of
 from services.usecases.outcome import Done
-from services.usecases.repository import CACHED_STREAMS, Expected, Once, Repository, Respond, no_response
+from services.usecases.repository import CACHED_STREAMS, Repository
 
 
 class Listings:

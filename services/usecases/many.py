@@ -20,8 +20,9 @@ from domain.messages import (
 )
 from domain.ports import EventStore, Identities
 from services.usecases.aggregates import Aggregate
+from services.usecases.conditions import Once
 from services.usecases.outcome import Done, KeyReused, TooBusy
-from services.usecases.repository import Once, from_store, to_store
+from services.usecases.stored_events import from_store, to_store
 
 C = TypeVar("C")
 S = TypeVar("S")

@@ -10,8 +10,9 @@ from domain.product.events import ProductEvent
 from domain.product.state import NotCreated, Product, ProductState
 from domain.values import identity_of, stream_id
 from services.usecases.aggregates import PRODUCT
+from services.usecases.conditions import Expected, Once, Respond, no_response
 from services.usecases.outcome import Done
-from services.usecases.repository import CACHED_STREAMS, Expected, Once, Repository, Respond, no_response
+from services.usecases.repository import CACHED_STREAMS, Repository
 
 
 class UnknownSku(NoSuchProduct):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from domain import events as wire
 from domain.errors import Refusal
 from domain.events import DomainEvent
 from domain.messages import (
@@ -18,15 +17,15 @@ from domain.messages import (
     ClaimTaken,
     CommandContext,
     Idempotency,
-    NewEvent,
-    RecordedEvent,
     Replayed,
     VersionMoved,
 )
 from domain.ports import EventStore, Identities
 from services.usecases.aggregates import Aggregate
+from services.usecases.conditions import Expected, Once, Respond, no_response
 from services.usecases.outcome import Done, KeyReused, StaleVersion, TooBusy
 from services.usecases.remembered import Remembered
+from services.usecases.stored_events import from_store, to_store
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -44,53 +43,6 @@ class Loaded(Generic[S]):
     version: int
     state: S
     is_fresh: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """A caller's key, and a digest of what is asked with it."""
-
-    key: str
-    fingerprint: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """The version a caller has seen. With `merge`, changes to other fields than the command's are no obstacle."""
-
-    version: int
-    merge: bool = False
-
-
-Respond = Callable[[int, S], bytes]
-"""The response to keep with a key, from the version and state after the command."""
-
-
-def no_response(_: int, __: object) -> bytes:
-    return b""
-
-
-def to_store(events: Sequence[DomainEvent], context: CommandContext, identities: Identities) -> tuple[NewEvent, ...]:
-    """Events as they are appended, each under an id of its own."""
-    encoded = [wire.encode(event) for event in events]
-    return tuple(
-        NewEvent(
-            event_id=identities.new(),
-            type=name,
-            schema=schema,
-            data=data,
-            occurred_at=context.occurred_at or context.now,
-            actor=context.actor,
-            correlation_id=context.correlation_id,
-            causation_id=context.causation_id,
-            batch_id=context.batch_id,
-        )
-        for name, schema, data in encoded
-    )
-
-
-def from_store(recorded: Sequence[RecordedEvent]) -> list[DomainEvent]:
-    return [wire.decode(event.type, event.schema, event.data) for event in recorded]
 
 
 class Repository(Generic[C, S, E]):

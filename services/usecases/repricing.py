@@ -19,7 +19,7 @@ from domain.product.events import ProductEvent
 from domain.product.state import Product
 from domain.values import ProductStatus, stream_id
 from services.usecases.aggregates import PRODUCT
-from services.usecases.repository import from_store
+from services.usecases.stored_events import from_store
 
 
 class Repriced(Struct, frozen=True, kw_only=True):

@@ -14,9 +14,10 @@ from domain.stock.events import StockEvent
 from domain.stock.state import StockState
 from domain.values import stock_id, stream_id
 from services.usecases.aggregates import STOCK
+from services.usecases.conditions import Once, Respond, no_response
 from services.usecases.outcome import Done
 from services.usecases.products import Products
-from services.usecases.repository import CACHED_STREAMS, Once, Repository, Respond, no_response
+from services.usecases.repository import CACHED_STREAMS, Repository
 
 
 class Stock:

@@ -15,11 +15,11 @@ from infrastructure.clock import TimeSortedIdentities
 from infrastructure.event_store.postgres import PostgresEventStore
 from infrastructure.postgres.pool import Pool
 from services.usecases.aggregates import DuplicateSku
+from services.usecases.conditions import Expected, Once
 from services.usecases.import_stock import ImportPlan, StockMode
 from services.usecases.imports import Tally, import_products
 from services.usecases.outcome import StaleVersion
 from services.usecases.products import Products
-from services.usecases.repository import Expected, Once
 from tests.support.event_store import ORG, context
 
 CATALOGUE = Path(__file__).parents[3] / "deploy" / "demo" / "catalogue.csv"

@@ -19,10 +19,11 @@ from domain.product.state import Product
 from domain.values import Option, Platform, Variant
 from services.api.problems import render
 from services.usecases.aggregates import DuplicateShop, DuplicateSku, ShopConnectedElsewhere
+from services.usecases.conditions import Expected, Once
 from services.usecases.connections import Connections
 from services.usecases.outcome import Done, KeyReused, StaleVersion, TooBusy
 from services.usecases.products import Products, UnknownSku
-from services.usecases.repository import MAX_DECISIONS, Expected, Once
+from services.usecases.repository import MAX_DECISIONS
 from tests.support.event_store import ORG, Counting, CountingEventStore, context
 
 CREATE = CreateProduct(product_id="p1", sku="BTK-PRG", name="Kemeja Batik", base_price=189_000)
