@@ -16,7 +16,7 @@ from infrastructure.local_stack.stack import StackAddress
 from infrastructure.postgres.clock import open_clock
 from infrastructure.postgres.pool import APP, Pool, open_pool
 from services.catalogue_import import import_path
-from services.demo.run import CATEGORIES, connect_shop, import_catalogue
+from services.demo.seller import CATEGORIES, connect_shop, import_catalogue
 from services.usecases.import_stock import ImportPlan
 from tests.benchmarks import part
 from tests.benchmarks.figures import OURS, Comparison, Part

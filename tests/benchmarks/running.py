@@ -18,7 +18,8 @@ from infrastructure.local_stack.stack import StackAddress
 from infrastructure.security.local_key import local_key
 from infrastructure.settings import Settings
 from services.demo.clients import Api, ShopSimulator
-from services.demo.run import Links, links_of, new_key, supervisor_of, until_it_answers
+from services.demo.processes import Links, links_of, supervisor_of, until_it_answers
+from services.demo.seller import new_key
 from services.demo.story import Story
 from services.together import prepare
 from tests.benchmarks.part import ROOT

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import httpx
 import psycopg
 
-from services.demo.run import connect_shop, import_catalogue
+from services.demo.seller import connect_shop, import_catalogue
 from services.demo.story import shop_price
 from services.simulators.shopee.html import rupiah
 from tests.benchmarks import append_load, part

@@ -33,7 +33,8 @@ from projections.runner import LIVE
 from services.consumers.desired import DeriveDesired
 from services.consumers.product_state import PublishProductState
 from services.consumers.push_queue import QueuePushes
-from services.demo.run import Links, connect_shop, links_of, new_key, until_it_answers
+from services.demo.processes import Links, links_of, until_it_answers
+from services.demo.seller import connect_shop, new_key
 from services.servers import environment_of, kafka_of
 from services.supervisor import Part, Supervisor
 from services.together import parts, prepare
