@@ -28,9 +28,10 @@ from services.api import (
     system,
     webhooks,
 )
+from services.api.authorisation import ApiRequest
 from services.api.edge import Edge
 from services.api.http_metrics import HttpMetrics
-from services.api.operations import OPERATION, ApiRequest, Operation
+from services.api.operations import OPERATION, Operation
 from services.api.problems import Problem
 from services.app import App
 

@@ -12,9 +12,10 @@ from msgspec import Meta, Struct
 
 from infrastructure.jobs.jobs import Item, ItemState, Job, JobState, NewJob
 from infrastructure.security.api_keys import Scope
+from services.api.authorisation import Access
 from services.api.bodies import MAX_FILE, read_limited
 from services.api.commands import REPLAYED
-from services.api.operations import Access, Answer, Call, endpoint
+from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Fault, Problem
 from services.api.product_bodies import Changes
 from services.api.products import PATH

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo, fields
 
-from services.api.operations import Access, Operation
+from services.api.authorisation import Access
+from services.api.operations import Operation
 from services.api.problems import KINDS, MEDIA_TYPE, ProblemDocument
 
 _PARAMETER: Final = re.compile(r"\{(\w+):\w+\}")

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final, Literal, get_type_hints
 
 import msgspec
-from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from msgspec import Struct
@@ -21,21 +19,12 @@ from msgspec import Struct
 from domain.messages import CommandContext
 from domain.values import fingerprint
 from infrastructure.security.api_keys import Principal, Scope
+from services.api.authorisation import Access, ApiRequest, caller_of
 from services.api.bodies import MAX_JSON, decode_body, decode_query, read_limited
 from services.api.conditions import checked_key, version_of
 from services.api.problems import Problem
 from services.app import App
 from services.usecases.conditions import Once
-
-ApiRequest = Request[Any, Any, Any]
-
-
-class Access(Enum):
-    """Who may call an operation that no scope stands for."""
-
-    OPEN = "everybody"
-    ANY_KEY = "any key"
-
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -210,7 +199,7 @@ def endpoint(  # the keywords of Operation, said once more so that they are chec
 def _route_handler(operation: Operation, handler: Handler) -> HTTPRouteHandler:
     async def serve(request: ApiRequest) -> ASGIResponse:
         app: App = request.app.state.syncstore
-        principal = await _authorised(request, app, operation)
+        principal = await caller_of(request, app.key_ring, operation.scope, local=operation.local)
         call = Call(request, operation, app, principal)
         _check_headers(call)
         arguments: dict[str, Any] = {}
@@ -247,34 +236,6 @@ def response_of(answer: Answer, media_type: str) -> ASGIResponse:
         return ASGIResponse(status_code=answer.status, headers=dict(answer.headers), media_type=media_type)
     body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
     return ASGIResponse(status_code=answer.status, headers=dict(answer.headers), media_type=media_type, body=body)
-
-
-async def _authorised(request: ApiRequest, app: App, operation: Operation) -> Principal | None:
-    """Who calls; None where no key is needed.
-
-    Raises Problem: key_missing, key_unknown, scope_missing.
-    """
-    if operation.scope is Access.OPEN:
-        return None
-    header = request.headers.get("authorization")
-    if header is None:
-        if operation.local and _is_local(request):
-            return None
-        raise Problem("key_missing", "the request carries no API key")
-    scheme, _, presented = header.partition(" ")
-    principal = await app.key_ring.recognise(presented.strip()) if scheme.lower() == "bearer" else None
-    if principal is None:
-        raise Problem("key_unknown", "the Authorization header does not hold a key that is in force")
-    if isinstance(operation.scope, Scope) and not principal.may(operation.scope):
-        raise Problem("scope_missing", f"this needs the scope {operation.scope.value}", scope=operation.scope.value)
-    return principal
-
-
-def _is_local(request: ApiRequest) -> bool:
-    """From this machine, and not through a proxy on it that speaks for somebody else."""
-    client = request.scope["client"]
-    forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    return client is not None and client[0] in {"127.0.0.1", "::1"} and not forwarded
 
 
 def _check_headers(call: Call) -> None:

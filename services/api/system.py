@@ -13,7 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from infrastructure.kafka.asyncapi import asyncapi_document
 from infrastructure.kafka.schemas import event_schemas
 from infrastructure.security.api_keys import Scope
-from services.api.operations import Access, Answer, Call, endpoint
+from services.api.authorisation import Access
+from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Problem
 from services.health import Finding, run_checks
 

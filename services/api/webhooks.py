@@ -7,8 +7,9 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 from domain.values import Platform
+from services.api.authorisation import Access
 from services.api.bodies import MAX_JSON, read_limited
-from services.api.operations import Access, Answer, Call, endpoint
+from services.api.operations import Answer, Call, endpoint
 from services.api.problems import Problem
 from services.notifications import NotCheckable, NotGenuine, NotReadable, ShopUnknown
 
