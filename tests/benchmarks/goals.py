@@ -12,6 +12,7 @@ from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.held import HELD
 from tests.benchmarks.peers import debezium
 from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
+from tests.benchmarks.relay_latency import IN_USE
 
 APPENDING: Final = "processor time of an append, 32 callers"
 
@@ -133,6 +134,16 @@ def _sending_takes(part: Part) -> str:
     return f"bare send() alone takes {bare:.3g} ms, Debezium until it is consumed {routed:.3g} ms"
 
 
+def _processors_are_full(rate: str) -> Callable[[Part], str]:
+    def says(part: Part) -> str:
+        ours, theirs = (_fact(f"{IN_USE}, {who} at {rate}")(part) for who in (OURS, debezium.NAME))
+        return (
+            f"processors in use: {ours:.0f} % of the time, with Debezium {theirs:.0f} %; full, each step waits its turn"
+        )
+
+    return says
+
+
 def _pages_cost(part: Part) -> str:
     log, read = _at(part, "log"), "blocks of 8 KiB read for an event"
     small, *_, large = log.rounds
@@ -167,6 +178,7 @@ def _latency(rate: str) -> tuple[Goal, ...]:
             1,
             "x",
             most=True,
+            bound=_processors_are_full(rate),
         )
         for place in ("p50", "p99")
     )

@@ -40,3 +40,20 @@ def measured(me: str) -> Iterator[dict[str, float]]:
     yield found
     found[me] = time.process_time() - mine
     found.update({who: now - before[who] for who, now in spent().items()})
+
+
+class Use(NamedTuple):
+    """Of all processors since the machine began, in ticks."""
+
+    busy: int
+    total: int
+
+    def percent_since(self, before: Use) -> float:
+        """What others took of the machine counts as in use: it was not there for us."""
+        return 100 * (self.busy - before.busy) / max(self.total - before.total, 1)
+
+
+def in_use() -> Use:
+    user, nice, system, idle, waiting, *others = map(int, Path("/proc/stat").read_text().split()[1:9])
+    busy = user + nice + system + sum(others)
+    return Use(busy, busy + idle + waiting)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from statistics import median
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from tests.benchmarks.figures import LOWER, OURS, Comparison, Part, percentile
 from tests.benchmarks.latency_load import DATA, WRITERS, Way, Written, consume, log_ends, on_schedule, write
 from tests.benchmarks.part import Size, servers
 from tests.benchmarks.peers import debezium, debezium_jars, debezium_rows
+from tests.benchmarks.processors import in_use
 from tests.benchmarks.progress import Progress
 from tests.benchmarks.relay_load import scratch_database
 
@@ -39,6 +41,7 @@ wal_level=logical for all contenders; there is a slot only in Debezium's own tur
 others.
 """
 BARE_SEND: Final = "bare send()"
+IN_USE: Final = "percent of the processors' time in use"
 LATE: Final = 0.25
 """Seconds behind at the end of a turn: more than a stall that passes."""
 PATIENCE: Final = 60.0
@@ -75,7 +78,9 @@ class Turn(NamedTuple):
 
     written: list[Written]
     consumed: Mapping[bytes, float]
-    acknowledged: Mapping[bytes, float]
+    in_use: float
+    """Percent of the processors' time while events were stored."""
+    acknowledged: Mapping[bytes, float] = {}
     """Empty where nobody can tell."""
 
     @property
@@ -106,11 +111,12 @@ class Ground(NamedTuple):
     writer: ProcessPoolExecutor
     consumer: ProcessPoolExecutor
 
-    async def load(self, way: Way, per_second: int, seconds: float) -> tuple[list[Written], dict[bytes, float]]:
+    async def load(self, way: Way, per_second: int, seconds: float) -> Turn:
         async with self.consuming(per_second, seconds) as consumed:
-            loop = asyncio.get_running_loop()
+            loop, before = asyncio.get_running_loop(), in_use()
             written = await loop.run_in_executor(self.writer, write, self.url, way, per_second, seconds)
-            return written, await consumed
+            busy = in_use().percent_since(before)
+            return Turn(written, await consumed, busy)
 
     @asynccontextmanager
     async def consuming(self, per_second: int, seconds: float) -> AsyncIterator[asyncio.Future[dict[bytes, float]]]:
@@ -129,6 +135,7 @@ async def measure(size: Size, progress: Progress) -> Part:
     found = Part(name="latency", title="Relay latency", about=ABOUT)
     found.notes += filter(None, [debezium_jars.why_missing()])
     late: dict[str, list[float]] = {}
+    full: dict[str, list[float]] = {}
     progress.steps = len(plan.rates) * plan.rounds + 1
     async with ground() as at:
         progress.step("warm-up")
@@ -142,10 +149,12 @@ async def measure(size: Size, progress: Progress) -> Part:
                 progress.step(f"{per_second:,}/s, round {number + 1} of {plan.rounds}")
                 for name, turn in contenders(at).items():
                     took = await turn(per_second, plan.warm_up + plan.seconds)
+                    full.setdefault(f"{name} at {per_second:,}/s", []).append(took.in_use)
                     add(comparisons, name, per_second, took.latencies(plan.warm_up))
                     if took.late > LATE:
                         late.setdefault(f"{name} at {per_second:,}/s", []).append(took.late)
             found.comparisons += comparisons.values()
+    found.facts |= {f"{IN_USE}, {who}": round(median(shares)) for who, shares in full.items()}
     found.notes += [
         f"the writers did not keep up for {who} (in {len(seconds)} rounds, up to {max(seconds):.1f} s behind): there, "
         "`due to consumed` is mostly their delay, and `stored to consumed` says more about the relay"
@@ -196,18 +205,18 @@ async def our_turn(at: Ground, per_second: int, seconds: float) -> Turn:
     metrics = RelayMetrics(CollectorRegistry())
     relaying = asyncio.create_task(run_relay(at.pool, at.kafka, stop, owner=f"bench-{uuid4().hex}", metrics=metrics))
     try:
-        written, consumed = await at.load(Way(STORE, WORKER), per_second, seconds)
+        took = await at.load(Way(STORE, WORKER), per_second, seconds)
     finally:
         stop.set()
         await relaying  # it ends with what it has sent acknowledged
         restore()
-    return Turn(written, consumed, acknowledged)
+    return took._replace(acknowledged=acknowledged)
 
 
 async def debezium_turn(at: Ground, per_second: int, seconds: float) -> Turn:
     assert at.connect is not None
     async with debezium.routing(at.connect, at.url):
-        return Turn(*await at.load(Way(debezium_rows.STORE, None), per_second, seconds), acknowledged={})
+        return await at.load(Way(debezium_rows.STORE, None), per_second, seconds)
 
 
 async def bare_turn(at: Ground, per_second: int, seconds: float) -> Turn:
@@ -225,10 +234,11 @@ async def bare_turn(at: Ground, per_second: int, seconds: float) -> Turn:
 
     try:
         async with at.consuming(per_second, seconds) as consumed:
-            each = int(seconds * per_second / WRITERS)
+            each, before = int(seconds * per_second / WRITERS), in_use()
             await on_schedule(send, 1 / per_second, each * WRITERS)
             await asyncio.gather(*sending)
-            return Turn(written, await consumed, acknowledged)
+            busy = in_use().percent_since(before)
+            return Turn(written, await consumed, busy, acknowledged)
     finally:
         await producer.stop()
 
