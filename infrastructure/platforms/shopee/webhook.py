@@ -75,13 +75,13 @@ def understand(raw_body: bytes) -> PushMessage:
 def lost(messages: Sequence[Raw]) -> tuple[LostPush, ...]:
     """Of what did not reach us, that which is a message at all: what is not must not hold up the others for ever."""
     found: list[LostPush] = []
-    for raw in messages:
+    for body in map(bytes, messages):
         try:
-            understood = understand(bytes(raw))
+            understood = understand(body)
         except PushRefused as refused:
             _log.warning("lost_push_not_understood", platform="shopee", reason=str(refused))
         else:
-            found.append(LostPush(key=understood.key, shop_id=understood.shop_id, body=bytes(raw)))
+            found.append(LostPush(key=understood.key, shop_id=understood.shop_id, body=body))
     return tuple(found)
 
 
