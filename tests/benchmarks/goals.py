@@ -134,11 +134,12 @@ def _sending_takes(part: Part) -> str:
     return f"bare send() alone takes {bare:.3g} ms, Debezium until it is consumed {routed:.3g} ms"
 
 
-def _processors_are_full(rate: str) -> Callable[[Part], str]:
+def _processors_in_use(rate: str) -> Callable[[Part], str]:
     def says(part: Part) -> str:
         ours, theirs = (_fact(f"{IN_USE}, {who} at {rate}")(part) for who in (OURS, debezium.NAME))
         return (
-            f"processors in use: {ours:.0f} % of the time, with Debezium {theirs:.0f} %; full, each step waits its turn"
+            f"processors in use: {ours:.0f} % of the time, with Debezium {theirs:.0f} %; "
+            "the fuller they are, the longer each step waits for its turn"
         )
 
     return says
@@ -178,7 +179,7 @@ def _latency(rate: str) -> tuple[Goal, ...]:
             1,
             "x",
             most=True,
-            bound=_processors_are_full(rate),
+            bound=_processors_in_use(rate),
         )
         for place in ("p50", "p99")
     )
