@@ -146,7 +146,7 @@ async def test_a_feed_that_fails_too_often_is_switched_off(start_shopee: StartSh
         (item,) = seed(shopee.shop, 1)
         for number in range(HEALTH_SAMPLE // 4):
             shopee.shop.set_price(item, item.models[0], 150_000 + number)
-        await until(lambda: shopee.shop.state.push_suspended, 30)
+        await until(lambda: shopee.shop.state.push_suspended and shopee.simulator.pushes.waiting == 0, 30)
         assert shopee.simulator.pushes.health().verdict == "suspended"
         tried = len(receiver.received)
         shopee.shop.set_price(item, item.models[0], 200_000)
