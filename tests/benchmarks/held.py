@@ -197,7 +197,9 @@ class Load:
         """A position is drawn for each event and for nothing else."""
         (appended,) = await self._ask("select case when is_called then last_value else 0 end from event_position")
         published = self._registry.get_sample_value("syncstore_relay_published_total")
-        return Sample(time.perf_counter(), int(appended), int(published or 0), processors.spent()["PostgreSQL"])
+        return Sample(
+            time.perf_counter(), int(appended), int(published or 0), processors.spent("the reader")["PostgreSQL"]
+        )
 
     async def _outcome(self, samples: list[Sample], recovery: float | None) -> Outcome:
         dead, size = await self._ask(OUTBOX)

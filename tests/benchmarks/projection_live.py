@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Final, NamedTuple
 
 import uvloop
@@ -81,7 +79,7 @@ async def measure(size: Size, progress: Progress) -> Part:
             progress.step(f"{plan.there * 10:,} events into the views")
             await asyncio.to_thread(load_products, source.url, plan.there)
             await build_missing(VIEWS, source, pool, kafka)
-            costs: list[dict[str, float]] = []
+            costs: list[Mapping[str, float]] = []
             for number in range(plan.rounds):
                 progress.step(f"round {number + 1} of {plan.rounds}")
                 last = await last_position(pool)
@@ -93,14 +91,9 @@ async def measure(size: Size, progress: Progress) -> Part:
                 comparison.add(OURS, events / run.seconds)
                 assert (await freshness_now(pool)).lag == 0
                 comparison.add(STORING, events / await store_again(source.url, last))
-                costs.append({who: spent / events * 1e6 for who, spent in run.processor_seconds.items()})
+                costs.append(run.processor_seconds)
             found.facts[f"peak megabytes of the runner, {title}"] = run.peak_megabytes
-            for who in costs[0]:
-                found.facts[f"microseconds of {who}'s processor time for an event, {title}"] = round(
-                    median(cost[who] for cost in costs), 1
-                )
-            least = median(sum(cost.values()) for cost in costs) / (os.cpu_count() or 1)
-            found.facts[f"events/s at most that all processors together could do, {title}"] = round(1e6 / least)
+            found.facts |= processors.facts(costs, plan.products * 10, title)
     return found
 
 
