@@ -14,7 +14,7 @@ APP: Final = "syncstore_app"
 WORKER: Final = "syncstore_worker"
 """Sees every organisation; for relay, consumers and rebuilds."""
 
-CONNECT_SECONDS: Final = 2
+CONNECT_SECONDS: Final = 5
 STATEMENT_MILLISECONDS: Final = 30_000
 IDLE_IN_TRANSACTION_MILLISECONDS: Final = 60_000
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psycopg
 from msgspec.structs import replace
 
 from domain.errors import SyncStoreError
@@ -72,7 +73,7 @@ async def _tell(settings: Settings, catalogue: Path, links: Links, say: Say) -> 
 def _verdict(telling: asyncio.Task[Story], say: Say, log: Path) -> int:
     try:
         checks = telling.result().checks
-    except (SyncStoreError, httpx.HTTPError) as error:
+    except (SyncStoreError, httpx.HTTPError, psycopg.Error) as error:
         say(f"FAILED        {type(error).__name__}: {error}; what the parts said: {log}")
         return 1
     for what, _, detail in checks.failed:

@@ -39,11 +39,13 @@ CATEGORIES: Final = (
     ("", "100051"),
 )
 """Categories of the demonstration's catalogue at the simulated shop, which has only a few."""
+PATIENCE: Final = 60.0
+"""Seconds for a connection to PostgreSQL: all parts are starting, and on a small machine they fill it for a while."""
 
 
 async def new_key(settings: Settings) -> str:
     assert settings.database_url is not None
-    async with open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool:
+    async with open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE) as pool:
         return await ApiKeys(pool).issue(ORG, "demonstration", [Scope.ADMIN])
 
 
@@ -51,7 +53,7 @@ async def import_catalogue(settings: Settings, story: Story) -> None:
     assert settings.database_url is not None
     started = time.monotonic()
     async with (
-        open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool,
+        open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE) as pool,
         open_clock(pool) as clock,
     ):
         tally = await import_path(
@@ -75,7 +77,7 @@ async def connect_shop(settings: Settings, links: Links, say: Say) -> None:
     assert settings.database_url is not None
     identities = TimeSortedIdentities()
     async with (
-        open_pool(settings.database_url, role=APP, name="syncstore-demo") as pool,
+        open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE) as pool,
         open_clock(pool) as clock,
     ):
         connections = Connections(PostgresEventStore(pool), identities)

@@ -258,7 +258,7 @@ async def running(say: Callable[[str], None], *, relays: int = 2) -> AsyncIterat
                     limits=httpx.Limits(max_connections=64),
                 ) as api,
                 HttpClient(base_url=links.simulator, timeout=30) as shop,
-                open_pool(address.database_url, role=WORKER, name="proof", max_size=4) as pool,
+                open_pool(address.database_url, role=WORKER, name="proof", max_size=4, patience=30) as pool,
             ):
                 await until_it_answers(api, "/health/ready")
                 await until_it_answers(shop, "/_simulator/state")
