@@ -27,7 +27,7 @@ PARTS: Final = {
     "append": ("append", 210),
     "bulk": ("append_bulk", 60),
     "relay": ("relay_drain", 330),
-    "latency": ("relay_latency", 180),
+    "latency": ("relay_latency", 240),
     "live": ("projection_live", 120),
     "rebuild": ("rebuild", 120),
     "whole": ("whole", 330),

@@ -13,7 +13,7 @@ from tests.benchmarks.held import HELD
 from tests.benchmarks.peers import debezium
 from tests.benchmarks.processors import AT_MOST
 from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
-from tests.benchmarks.relay_latency import IN_USE
+from tests.benchmarks.relay_latency import BESIDE_EVENTS, IN_USE
 
 APPENDING: Final = "processor time of an append, 32 callers"
 
@@ -139,12 +139,13 @@ def _sending_takes(part: Part) -> str:
     return f"bare send() alone takes {bare:.3g} ms, Debezium until it is consumed {routed:.3g} ms"
 
 
-def _processors_in_use(rate: str) -> Callable[[Part], str]:
+def _same_rows_take(place: str, rate: str) -> Callable[[Part], str]:
     def says(part: Part) -> str:
         ours, theirs = (_fact(f"{IN_USE}, {who} at {rate}")(part) for who in (OURS, debezium.NAME))
+        ratio = _ratio(f"stored to consumed, {place}, {rate}", BESIDE_EVENTS)(part)
         return (
-            f"processors in use: {ours:.0f} % of the time, with Debezium {theirs:.0f} %; "
-            "the fuller they are, the longer each step waits for its turn"
+            f"with writers that store the event too, as ours do: {ratio:.3g} x; processors in use {ours:.0f} % of the "
+            f"time, with Debezium {theirs:.0f} %: the fuller they are, the longer each step waits for its turn"
         )
 
     return says
@@ -184,7 +185,7 @@ def _latency(rate: str) -> tuple[Goal, ...]:
             1,
             "x",
             most=True,
-            bound=_processors_in_use(rate),
+            bound=_same_rows_take(place, rate),
         )
         for place in ("p50", "p99")
     )

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from statistics import median
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
@@ -36,9 +37,10 @@ consumer in a third process notes when it gets each record. `due to consumed` co
 a stall counts for all that had to wait; `stored to consumed` from when the insert returned; `stored to acknowledged`
 ends when the relay knows that Kafka has the record. The control sends the same payloads by the same schedule with bare
 `send()`: for it, stored means handed over. Debezium (its outbox event router on Kafka Connect, a Java process with 768
-MB, no linger, polls every 5 ms, warm) gets one row in its own table, ours an event and an outbox row. PostgreSQL has
-wal_level=logical for all contenders; there is a slot only in Debezium's own turns, and its process sleeps in those of
-others.
+MB, no linger, polls every 5 ms, warm) gets one row in its own table, ours an event and an outbox row. `Debezium beside
+an event store` has its writers store the event too, in the same statement, so that only the relays differ. PostgreSQL
+has wal_level=logical for all contenders; there is a slot only in Debezium's own turns, and its process sleeps in those
+of others.
 """
 BARE_SEND: Final = "bare send()"
 IN_USE: Final = "percent of the processors' time in use"
@@ -46,7 +48,7 @@ LATE: Final = 0.25
 """Seconds behind at the end of a turn: more than a stall that passes."""
 PATIENCE: Final = 60.0
 """Seconds for the last record to come, once all are written."""
-STORE: Final = """
+EVENT: Final = """
 with made as (
     insert into events (org_id, stream_id, version, partition_key, event_id, type, schema, data, occurred_at, actor,
         correlation_id)
@@ -54,8 +56,11 @@ with made as (
         'user:rina', gen_random_uuid())
     returning position
 )
-insert into outbox (position, shard) select position, %(shard)s from made
 """
+OURS_STORED: Final = Way(f"{EVENT} insert into outbox (position, shard) select position, %(shard)s from made", WORKER)
+ROUTED: Final = Way(debezium_rows.STORE, None)
+STORED_AND_ROUTED: Final = Way(EVENT + debezium_rows.STORE, None)
+BESIDE_EVENTS: Final = "Debezium beside an event store"
 
 
 class Plan(NamedTuple):
@@ -142,7 +147,7 @@ async def measure(size: Size, progress: Progress) -> Part:
         for turn in contenders(at).values():
             await turn(200, 0.5)
         if at.connect is not None:
-            await debezium_turn(at, 2_000, plan.debezium_warm_up)
+            await debezium_turn(at, ROUTED, 2_000, plan.debezium_warm_up)
         for per_second in plan.rates:
             comparisons: dict[str, Comparison] = {}
             for number in range(plan.rounds):
@@ -172,14 +177,14 @@ def add(comparisons: dict[str, Comparison], name: str, per_second: int, latencie
 
 
 def contenders(at: Ground) -> dict[str, Callable[[int, float], Awaitable[Turn]]]:
-    turns = {OURS: our_turn, BARE_SEND: bare_turn}
+    turns: dict[str, Callable[[int, float], Awaitable[Turn]]] = {
+        OURS: partial(our_turn, at),
+        BARE_SEND: partial(bare_turn, at),
+    }
     if at.connect is not None:
-        turns[debezium.NAME] = debezium_turn
-
-    def bound(turn: Callable[[Ground, int, float], Awaitable[Turn]]) -> Callable[[int, float], Awaitable[Turn]]:
-        return lambda per_second, seconds: turn(at, per_second, seconds)
-
-    return {name: bound(turn) for name, turn in turns.items()}
+        turns[debezium.NAME] = partial(debezium_turn, at, ROUTED)
+        turns[BESIDE_EVENTS] = partial(debezium_turn, at, STORED_AND_ROUTED)
+    return turns
 
 
 @asynccontextmanager
@@ -205,7 +210,7 @@ async def our_turn(at: Ground, per_second: int, seconds: float) -> Turn:
     metrics = RelayMetrics(CollectorRegistry())
     relaying = asyncio.create_task(run_relay(at.pool, at.kafka, stop, owner=f"bench-{uuid4().hex}", metrics=metrics))
     try:
-        took = await at.load(Way(STORE, WORKER), per_second, seconds)
+        took = await at.load(OURS_STORED, per_second, seconds)
     finally:
         stop.set()
         await relaying  # it ends with what it has sent acknowledged
@@ -213,10 +218,10 @@ async def our_turn(at: Ground, per_second: int, seconds: float) -> Turn:
     return took._replace(acknowledged=acknowledged)
 
 
-async def debezium_turn(at: Ground, per_second: int, seconds: float) -> Turn:
+async def debezium_turn(at: Ground, way: Way, per_second: int, seconds: float) -> Turn:
     assert at.connect is not None
     async with debezium.routing(at.connect, at.url):
-        return await at.load(Way(debezium_rows.STORE, None), per_second, seconds)
+        return await at.load(way, per_second, seconds)
 
 
 async def bare_turn(at: Ground, per_second: int, seconds: float) -> Turn:

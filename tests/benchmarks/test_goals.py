@@ -4,7 +4,7 @@ from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.goals import GOALS, verdicts
 from tests.benchmarks.peers import debezium
 from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
-from tests.benchmarks.relay_latency import IN_USE
+from tests.benchmarks.relay_latency import BESIDE_EVENTS, IN_USE
 from tests.benchmarks.report import Report, markdown
 
 
@@ -61,14 +61,16 @@ def test_what_bounds_a_goal_may_be_missing() -> None:
     assert told["stored to acknowledged, p99, at 2,000/s"] == (12.0, "")
 
 
-def test_a_latency_that_is_short_tells_how_full_the_machine_was() -> None:
+def test_a_latency_that_is_short_tells_how_full_the_machine_was_and_what_the_same_rows_take() -> None:
     title = "stored to consumed, p50, 2,000/s"
-    short = part("latency", title, BARE_SEND, **{OURS: [17.0], BARE_SEND: [5.0], debezium.NAME: [16.0]})
+    took = {OURS: [17.0], BARE_SEND: [5.0], debezium.NAME: [16.0], BESIDE_EVENTS: [34.0]}
+    short = part("latency", title, BARE_SEND, **took)
     (found,) = [one for one in verdicts([short]) if one.value is not None]
     assert found.bound == ""
     short.facts = {f"{IN_USE}, {OURS} at 2,000/s": 98, f"{IN_USE}, {debezium.NAME} at 2,000/s": 97}
     (found,) = [one for one in verdicts([short]) if one.value is not None]
-    assert "processors in use: 98 % of the time, with Debezium 97 %" in found.bound
+    assert "with writers that store the event too, as ours do: 0.5 x" in found.bound
+    assert "processors in use 98 % of the time, with Debezium 97 %" in found.bound
 
 
 def test_every_goal_is_of_a_benchmark_that_is_there() -> None:
