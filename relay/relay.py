@@ -91,6 +91,7 @@ class Relay:
                 batches = await self._publisher.prepare(await self._read(shards))
             self._under_way = batches.rows
             if not batches.rows:
+                await self._look()
                 await self.settled()
                 return 0
             started = self._monotonic()
@@ -98,10 +99,12 @@ class Relay:
                 self.forget()
                 return 0
             publishing = asyncio.create_task(self._publisher.publish(batches, patience=until - started))
-            await asyncio.sleep(0)  # first it is sent, then the next is read
+            await asyncio.sleep(0)  # first it is sent; all else can wait
             try:
-                if self._behind and not last:
-                    await self._read_ahead(shards)
+                if not last:
+                    await self._look()
+                    if self._behind:
+                        await self._read_ahead(shards)
                 published = await publishing
             except BaseException:
                 publishing.cancel()
@@ -146,16 +149,20 @@ class Relay:
         if rows and self._notice(rows[0].rewinds):
             # In the same moment later rows of the same keys may have come into sight.
             rows = await self._pending(shards)
-        full = self._behind = len(rows) == self._batch
-        self._mark.read(rows[-1].position if full else None)
-        if full or now - self._looked_at >= LOOK_SECONDS:
+        self._behind = len(rows) == self._batch
+        self._mark.read(rows[-1].position if self._behind else None)
+        if any(row.is_parked for row in rows):
+            rows = await self._without_parked(rows, shards)
+        return rows
+
+    async def _look(self) -> None:
+        """Between two reads, each of which it lets begin later."""
+        now = self._monotonic()
+        if self._behind or now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             self.horizon = await self._outbox.horizon(self._ttl)
             self._mark.look(self.horizon.given_out, self.horizon.appenders)
             self._notice(self.horizon.rewinds)
-        if any(row.is_parked for row in rows):
-            rows = await self._without_parked(rows, shards)
-        return rows
 
     def _notice(self, rewinds: int) -> bool:
         """Whether parked rows have come back to the outbox."""

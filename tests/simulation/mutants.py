@@ -163,8 +163,15 @@ MUTANTS: Final[tuple[Mutant | MutantStatement, ...]] = (
         name="sends what it read in the moment parked events came back",
         scenario=RELAY,
         module="relay.relay",
-        before="            rows = await self._pending(shards)\n        full",
-        after="            pass\n        full",
+        before="            rows = await self._pending(shards)\n        self._behind",
+        after="            pass\n        self._behind",
+    ),
+    Mutant(
+        name="looks how far all is visible before it has noted how far it read",
+        scenario=RELAY,
+        module="relay.relay",
+        before="        self._mark.read(rows[-1].position if self._behind else None)",
+        after="        await self._look()\n        self._mark.read(rows[-1].position if self._behind else None)",
     ),
     Mutant(
         name="sends events whose key waits for an operator",
