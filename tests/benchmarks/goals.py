@@ -88,7 +88,7 @@ def _seconds(events: int) -> Read:
 
 
 def _growth(title: str) -> Read:
-    """Of the largest store, to the smallest."""
+    """Of the contender that comes last, such as the largest store, to the control."""
 
     def read(part: Part) -> float:
         comparison = _at(part, title)
@@ -192,9 +192,16 @@ def _latency(rate: str) -> tuple[Goal, ...]:
 
 
 def _held(by: str) -> tuple[Goal, ...]:
+    def costs(part: Part) -> str:
+        return (
+            f"an event takes {_growth(f'processor time of PostgreSQL, {by} held')(part):.3g} x the processor time of "
+            "PostgreSQL while it is open, in that of the callers: what else is lost, the machine has taken"
+        )
+
+    loss, recovery = _fact(f"{by}: loss"), _fact(f"{by}: seconds to recover")
     return (
-        Goal("held", f"loss while one transaction stays open ({by})", _fact(f"{by}: loss"), 10, "%", most=True),
-        Goal("held", f"recovery after it ({by})", _fact(f"{by}: seconds to recover"), 5, "s", most=True),
+        Goal("held", f"loss while one transaction stays open ({by})", loss, 10, "%", most=True, bound=costs),
+        Goal("held", f"recovery after it ({by})", recovery, 5, "s", most=True, bound=costs),
     )
 
 

@@ -113,6 +113,7 @@ async def measure(size: Size, progress: Progress) -> Part:
                     meanwhile.add_round(done.meanwhile)
                     cost.add_round(done.microseconds)
                 found.comparisons += [waiting_rows, meanwhile, cost]
+            found.notes += connect.notes if connect is not None else []
     return found
 
 

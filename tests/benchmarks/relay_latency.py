@@ -159,6 +159,7 @@ async def measure(size: Size, progress: Progress) -> Part:
                     if took.late > LATE:
                         late.setdefault(f"{name} at {per_second:,}/s", []).append(took.late)
             found.comparisons += comparisons.values()
+        found.notes += at.connect.notes if at.connect is not None else []
     found.facts |= {f"{IN_USE}, {who}": round(median(shares)) for who, shares in full.items()}
     found.notes += [
         f"the writers did not keep up for {who} (in {len(seconds)} rounds, up to {max(seconds):.1f} s behind): there, "

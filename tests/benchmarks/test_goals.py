@@ -2,6 +2,7 @@ from tests.benchmarks.__main__ import PARTS
 from tests.benchmarks.append_bulk import COPY, COPY_ALL
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.goals import GOALS, verdicts
+from tests.benchmarks.held import FREE
 from tests.benchmarks.peers import debezium
 from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
 from tests.benchmarks.relay_latency import BESIDE_EVENTS, IN_USE
@@ -71,6 +72,15 @@ def test_a_latency_that_is_short_tells_how_full_the_machine_was_and_what_the_sam
     (found,) = [one for one in verdicts([short]) if one.value is not None]
     assert "with writers that store the event too, as ours do: 0.5 x" in found.bound
     assert "processors in use 98 % of the time, with Debezium 97 %" in found.bound
+
+
+def test_what_an_open_transaction_costs_stands_beside_its_loss() -> None:
+    held = part("held", "processor time of PostgreSQL, reader held", FREE, **{FREE: [2.0], "held for 60 s": [2.1]})
+    held.facts = {"reader: loss in percent": 17.0}
+    told = {verdict.goal.what: (verdict.value, verdict.bound) for verdict in verdicts([held])}
+    value, bound = told["loss while one transaction stays open (reader)"]
+    assert value == 17.0
+    assert bound.startswith("an event takes 1.05 x the processor time of PostgreSQL while it is open")
 
 
 def test_every_goal_is_of_a_benchmark_that_is_there() -> None:

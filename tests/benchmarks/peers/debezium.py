@@ -83,15 +83,66 @@ def configuration(url: str, name: str) -> dict[str, str]:
 class Connect:
     """Kafka Connect's process, asleep but for its turns, and its REST interface."""
 
-    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
+    def __init__(self, folder: Path, kafka: KafkaSettings, port: int, client: httpx.AsyncClient) -> None:
         self.client = client
-        self._process = process
+        self.notes: list[str] = []
+        """What a reader of its figures has to know."""
+        self._log = folder / "connect.log"
+        self._folder = folder
+        self._worker = folder / "worker.properties"
+        self._worker.write_text(WORKER.format(bootstrap=kafka.bootstrap, address=LOOPBACK, port=port, folder=folder))
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns when it answers."""
+        command = [str(debezium_jars.java()), *JVM, *LOGGING, "-cp", debezium_jars.class_path()]
+        with self._log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                "org.apache.kafka.connect.cli.ConnectStandalone",
+                str(self._worker),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        await _until(self._answers, "Kafka Connect does not answer")
 
     def sleep(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
+        with suppress(ProcessLookupError):  # it has ended by itself; `wake` tells
+            self._running.send_signal(signal.SIGSTOP)
 
-    def wake(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
+    async def wake(self) -> None:
+        if self._running.returncode is None:
+            self._running.send_signal(signal.SIGCONT)
+            return
+        self.notes.append(f"Kafka Connect died asleep and was started anew: its next turn was cold. {tail(self._log)}")
+        await self.start()
+
+    async def end(self) -> None:
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):  # it has ended by itself
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._process.wait(), 20.0)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process is not None
+        return self._process
+
+    async def _answers(self) -> bool:
+        if self._running.returncode is not None:
+            raise RuntimeError(f"Kafka Connect died at its start. {tail(self._log)}")
+        try:
+            return (await self.client.get("/")).is_success
+        except httpx.TransportError:
+            return False
 
 
 class Router:
@@ -156,38 +207,16 @@ class Router:
 async def kafka_connect(kafka: KafkaSettings) -> AsyncIterator[Connect]:
     """Asleep until its turn; the process is gone in the end."""
     folder = Path(tempfile.mkdtemp(prefix="syncstore-connect-"))
-    port, log = choose_free(frozenset()), folder / "connect.log"
-    worker = folder / "worker.properties"
-    worker.write_text(WORKER.format(bootstrap=kafka.bootstrap, address=LOOPBACK, port=port, folder=folder))
-    command = [str(debezium_jars.java()), *JVM, *LOGGING, "-cp", debezium_jars.class_path()]
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            "org.apache.kafka.connect.cli.ConnectStandalone",
-            str(worker),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=PATIENCE) as client:
-
-            async def answers() -> bool:
-                if process.returncode is not None:
-                    raise RuntimeError(f"Kafka Connect died at its start. {tail(log)}")
-                try:
-                    return (await client.get("/")).is_success
-                except httpx.TransportError:
-                    return False
-
-            await _until(answers, "Kafka Connect does not answer")
-            connect = Connect(process, client)
+    port = choose_free(frozenset())
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=PATIENCE) as client:
+        connect = Connect(folder, kafka, port, client)
+        try:
+            await connect.start()
             connect.sleep()
             yield connect
-    finally:
-        await _end(process)
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            await connect.end()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -195,7 +224,7 @@ async def routing(connect: Connect, url: str) -> AsyncIterator[Router]:
     """A connector that streams from an empty table; it and its slot are gone in the end."""
     create(url)
     router = Router(connect.client, url, f"router_{uuid4().hex}")
-    connect.wake()
+    await connect.wake()
     try:
         await router.start()
         yield router
@@ -263,14 +292,3 @@ async def _until(true: Callable[[], Awaitable[bool]], amiss: str, nap: float = 0
         if time.monotonic() > deadline:
             raise TimeoutError(f"{amiss} after {PATIENCE:.0f} seconds")
         await asyncio.sleep(nap)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):  # it has ended by itself
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), 20.0)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
