@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -83,7 +83,10 @@ class Delivery:
         """
         owned = [record for record in records if partition_of(record) in self.positions]
         self._check_order(owned)
-        ended = await asyncio.gather(*map(self._deliver, self._in_lanes(owned)), return_exceptions=True)
+        # Of this batch alone: what `positions` say may change under it, when partitions are assigned meanwhile.
+        stands = {partition: self.positions[partition] for partition in map(partition_of, owned)}
+        lanes = [self._deliver(lane, stands) for lane in self._in_lanes(owned)]
+        ended = await asyncio.gather(*lanes, return_exceptions=True)
         moved: set[Partition] = set()
         for failure in ended:
             if isinstance(failure, OffsetsMoved):
@@ -101,12 +104,12 @@ class Delivery:
             lanes[record.partition % number].append(record)
         return [lane for lane in lanes if lane]
 
-    async def _deliver(self, records: Sequence[Record]) -> None:
+    async def _deliver(self, records: Sequence[Record], stands: dict[Partition, int]) -> None:
         undone: list[Sequence[Item]] = [[(record, event_of(record)) for record in records]]
         while undone:
             part = undone.pop()
             try:
-                await self._persist_patiently(part)
+                await self._persist_patiently(part, stands)
             except (OffsetsMoved, Leaving):
                 raise
             except Exception as error:  # noqa: BLE001  # whatever an effect raises, its record must not stop the others
@@ -125,7 +128,7 @@ class Delivery:
                         key=key_of(record),
                         reason=reason,
                     )
-                    await self._persist_patiently([(record, Unreadable(reason))])
+                    await self._persist_patiently([(record, Unreadable(reason))], stands)
 
     def _check_order(self, records: Sequence[Record]) -> None:
         """Raises OffsetsMoved when records do not begin at the stored offset: they were under way before we sought it.
@@ -146,11 +149,11 @@ class Delivery:
                 self._holes[partition] = hole
                 raise OffsetsMoved({partition})
 
-    async def _persist_patiently(self, items: Sequence[Item]) -> None:
+    async def _persist_patiently(self, items: Sequence[Item], stands: dict[Partition, int]) -> None:
         attempt = 0
         while True:
             try:
-                return await self._persist(items)
+                return await self._persist(items, stands)
             except OffsetsMoved:
                 raise
             except Exception as error:
@@ -173,10 +176,10 @@ class Delivery:
             return
         raise Leaving("asked to stop while waiting to try again")
 
-    async def _persist(self, items: Sequence[Item]) -> None:
+    async def _persist(self, items: Sequence[Item], stands: dict[Partition, int]) -> None:
         name = self._effect.name
         began = time.perf_counter()
-        steps = self._steps(items)
+        steps = self._steps(items, stands)
         async with self._pool.connection() as connection, connection.transaction():
             # Two statements: only one that begins after the lock is held sees what a release has removed.
             await offsets.advance(connection, name, steps)
@@ -186,14 +189,16 @@ class Delivery:
                 await self._effect.apply(connection, events)
             if aside:
                 await parking.park(connection, name, aside)
-        for step in steps:
-            self.positions[step.partition] = step.next_offset
+        for partition, expected, reached, _, _ in steps:
+            stands[partition] = reached
+            if self.positions.get(partition) == expected:
+                self.positions[partition] = reached
         self._metrics.applied.labels(name).inc(len(items))
         self._metrics.parked.labels(name).inc(len(aside))
         self._metrics.skipped.labels(name).inc(len(items) - len(events) - len(aside))
         self._metrics.seconds.labels(name).observe(time.perf_counter() - began)
 
-    def _steps(self, items: Sequence[Item]) -> list[Step]:
+    def _steps(self, items: Sequence[Item], stands: Mapping[Partition, int]) -> list[Step]:
         ends: dict[Partition, tuple[int, int]] = {}
         for record, event in items:
             partition = partition_of(record)
@@ -201,7 +206,7 @@ class Delivery:
             reached = event.position if isinstance(event, RecordedEvent) else 0
             ends[partition] = (record.offset + 1, max(position, reached))
         return [
-            Step(partition, self.positions[partition], end, position, self._highwater(partition))
+            Step(partition, stands[partition], end, position, self._highwater(partition))
             for partition, (end, position) in ends.items()
         ]
 

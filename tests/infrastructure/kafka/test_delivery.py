@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import AsyncConnection
 
+from domain.errors import Transient
 from domain.messages import RecordedEvent
 from domain.product.events import ProductRenamed
 from infrastructure.kafka import cloudevents, offsets
@@ -64,6 +65,26 @@ async def test_a_member_that_lost_its_partition_changes_nothing(stage: Stage, jo
         await zombie.deliver([record])
     assert refused.value.partitions == {Partition("t", 0)}
     assert await written(stage, "a") == [1]
+
+
+async def test_a_batch_that_is_tried_again_goes_by_where_it_stood_whatever_was_assigned_meanwhile(
+    stage: Stage, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, other = await at(stage, journal, 0), delivery(stage, journal)
+    (fact,) = await stage.store("product-a", ProductRenamed(old="-", new="satu"))
+    record = StoredRecord("t", 0, 0, b"a", fact.data, cloudevents.headers_of(fact))
+    journal.outage = [Transient("the commit was not answered")]
+
+    async def assigned_anew(_: int) -> None:
+        other.positions[Partition("t", 0)] = 0
+        await other.deliver([record])
+        member.positions[Partition("t", 0)] = 1
+
+    monkeypatch.setattr(member, "pause", assigned_anew)
+    with pytest.raises(OffsetsMoved):
+        await member.deliver([record])
+    assert await written(stage, "a") == [1]
+    assert member.positions == {Partition("t", 0): 1}
 
 
 class Meeting(Journal):
