@@ -92,6 +92,8 @@ SCHEMA = schemathesis.openapi.from_dict(application.DOCUMENT)
 OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations() if isinstance(result, Ok)]
 
 
+# The server, in a thread beside, draws from `random` now and then; Hypothesis takes that for its strategy's doing.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module:hypothesis.errors.HypothesisDeprecationWarning")
 def test_every_answer_is_one_that_the_document_describes(live: Live) -> None:
     assert len(OPERATIONS) == sum(len(methods) for methods in application.DOCUMENT["paths"].values())
     with_things = replace(live, known=things(live))
