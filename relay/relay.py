@@ -89,9 +89,10 @@ class Relay:
             batches, self._next = self._next, Batches()
             if not batches.rows and not last:
                 batches = await self._publisher.prepare(await self._read(shards))
+                if not batches.rows:
+                    await self._look()
             self._under_way = batches.rows
             if not batches.rows:
-                await self._look()
                 await self.settled()
                 return 0
             started = self._monotonic()

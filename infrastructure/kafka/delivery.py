@@ -189,10 +189,10 @@ class Delivery:
                 await self._effect.apply(connection, events)
             if aside:
                 await parking.park(connection, name, aside)
-        for partition, expected, reached, _, _ in steps:
-            stands[partition] = reached
-            if self.positions.get(partition) == expected:
-                self.positions[partition] = reached
+        for step in steps:
+            stands[step.partition] = step.next_offset
+            if self.positions.get(step.partition) == step.expected:
+                self.positions[step.partition] = step.next_offset
         self._metrics.applied.labels(name).inc(len(items))
         self._metrics.parked.labels(name).inc(len(aside))
         self._metrics.skipped.labels(name).inc(len(items) - len(events) - len(aside))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from infrastructure.http import HttpClient
 from infrastructure.platforms.registry import Access
 from infrastructure.platforms.tokens import Tokens
 from infrastructure.postgres.clock import open_clock
-from infrastructure.postgres.pool import APP, open_pool
+from infrastructure.postgres.pool import APP, Pool, open_pool
 from infrastructure.security.api_keys import ApiKeys, Scope
 from infrastructure.settings import Settings
 from services.bootstrap import open_shops
@@ -44,16 +45,14 @@ PATIENCE: Final = 60.0
 
 
 async def new_key(settings: Settings) -> str:
-    assert settings.database_url is not None
-    async with open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE) as pool:
+    async with _pool(settings) as pool:
         return await ApiKeys(pool).issue(ORG, "demonstration", [Scope.ADMIN])
 
 
 async def import_catalogue(settings: Settings, story: Story) -> None:
-    assert settings.database_url is not None
     started = time.monotonic()
     async with (
-        open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE) as pool,
+        _pool(settings) as pool,
         open_clock(pool) as clock,
     ):
         tally = await import_path(
@@ -74,10 +73,9 @@ async def import_catalogue(settings: Settings, story: Story) -> None:
 
 
 async def connect_shop(settings: Settings, links: Links, say: Say) -> None:
-    assert settings.database_url is not None
     identities = TimeSortedIdentities()
     async with (
-        open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE) as pool,
+        _pool(settings) as pool,
         open_clock(pool) as clock,
     ):
         connections = Connections(PostgresEventStore(pool), identities)
@@ -118,3 +116,8 @@ async def _authorised(links: Links, clock: Clock) -> Tokens:
 
 def _context(clock: Clock, correlation_id: UUID) -> CommandContext:
     return CommandContext(org_id=ORG, actor="demo", now=clock.now(), correlation_id=correlation_id)
+
+
+def _pool(settings: Settings) -> AbstractAsyncContextManager[Pool]:
+    assert settings.database_url is not None
+    return open_pool(settings.database_url, role=APP, name="syncstore-demo", patience=PATIENCE)

@@ -7,12 +7,12 @@ or may have, and one whose rows were being deleted, for each relay that it cuts 
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import ClassVar
 
 from services.supervisor import SYNCSTORE
 from tests.proof.system import PATIENCE, System, until
 from tests.proof.traffic import Traffic
+from tests.support.process import end
 
 
 class Fault:
@@ -50,12 +50,7 @@ class OneMore:
         self._process = await start(self._system, self._part)
 
     async def __aexit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(self._process.wait(), 30)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await end(self._process, 30)
 
 
 async def start(system: System, *words: str) -> asyncio.subprocess.Process:
