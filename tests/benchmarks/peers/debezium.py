@@ -8,7 +8,6 @@ stopped, so that others have the processors to themselves, as it has.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -32,6 +31,7 @@ from infrastructure.local_stack.process import tail
 from tests.benchmarks import processors
 from tests.benchmarks.peers import debezium_jars
 from tests.benchmarks.peers.debezium_rows import HEADERS, TABLE, create, insert
+from tests.support.process import end
 
 NAME: Final = "Debezium"
 PATIENCE: Final = 60.0
@@ -91,10 +91,10 @@ class Connect:
         self._folder = folder
         self._worker = folder / "worker.properties"
         self._worker.write_text(WORKER.format(bootstrap=kafka.bootstrap, address=LOOPBACK, port=port, folder=folder))
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process
 
     async def start(self) -> None:
-        """Returns when it answers."""
+        """To be called first; `answering` waits until it is of use."""
         command = [str(debezium_jars.java()), *JVM, *LOGGING, "-cp", debezium_jars.class_path()]
         with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
@@ -106,38 +106,29 @@ class Connect:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    async def answering(self) -> None:
         await _until(self._answers, "Kafka Connect does not answer")
 
     def sleep(self) -> None:
         with suppress(ProcessLookupError):  # it has ended by itself; `wake` tells
-            self._running.send_signal(signal.SIGSTOP)
+            self._process.send_signal(signal.SIGSTOP)
 
     async def wake(self) -> None:
-        if self._running.returncode is None:
-            self._running.send_signal(signal.SIGCONT)
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGCONT)
             return
         self.notes.append(f"Kafka Connect died asleep and was started anew: its next turn was cold. {tail(self._log)}")
         await self.start()
+        await self.answering()
 
     async def end(self) -> None:
-        if self._process is None:
-            return
         with suppress(ProcessLookupError):  # it has ended by itself
             self._process.send_signal(signal.SIGCONT)
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(self._process.wait(), 20.0)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-
-    @property
-    def _running(self) -> asyncio.subprocess.Process:
-        assert self._process is not None
-        return self._process
+            await end(self._process, 20.0)
 
     async def _answers(self) -> bool:
-        if self._running.returncode is not None:
+        if self._process.returncode is not None:
             raise RuntimeError(f"Kafka Connect died at its start. {tail(self._log)}")
         try:
             return (await self.client.get("/")).is_success
@@ -206,17 +197,17 @@ class Router:
 @asynccontextmanager
 async def kafka_connect(kafka: KafkaSettings) -> AsyncIterator[Connect]:
     """Asleep until its turn; the process is gone in the end."""
-    folder = Path(tempfile.mkdtemp(prefix="syncstore-connect-"))
     port = choose_free(frozenset())
-    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=PATIENCE) as client:
-        connect = Connect(folder, kafka, port, client)
-        try:
+    with tempfile.TemporaryDirectory(prefix="syncstore-connect-", ignore_cleanup_errors=True) as folder:
+        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=PATIENCE) as client:
+            connect = Connect(Path(folder), kafka, port, client)
             await connect.start()
-            connect.sleep()
-            yield connect
-        finally:
-            await connect.end()
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                await connect.answering()
+                connect.sleep()
+                yield connect
+            finally:
+                await connect.end()
 
 
 @asynccontextmanager
