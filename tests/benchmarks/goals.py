@@ -195,7 +195,7 @@ def _held(by: str) -> tuple[Goal, ...]:
     def costs(part: Part) -> str:
         return (
             f"an event takes {_growth(f'processor time of PostgreSQL, {by} held')(part):.3g} x the processor time of "
-            "PostgreSQL while it is open, in that of the callers: what else is lost, the machine has taken"
+            "PostgreSQL while it is open, in that of the callers"
         )
 
     loss, recovery = _fact(f"{by}: loss"), _fact(f"{by}: seconds to recover")

@@ -2,7 +2,7 @@ from tests.benchmarks.__main__ import PARTS
 from tests.benchmarks.append_bulk import COPY, COPY_ALL
 from tests.benchmarks.figures import OURS, Comparison, Part
 from tests.benchmarks.goals import GOALS, verdicts
-from tests.benchmarks.held import FREE
+from tests.benchmarks.held import FREE, recovery
 from tests.benchmarks.peers import debezium
 from tests.benchmarks.relay_drain import BARE_SEND, BATCHES
 from tests.benchmarks.relay_latency import BESIDE_EVENTS, IN_USE
@@ -81,6 +81,15 @@ def test_what_an_open_transaction_costs_stands_beside_its_loss() -> None:
     value, bound = told["loss while one transaction stays open (reader)"]
     assert value == 17.0
     assert bound.startswith("an event takes 1.05 x the processor time of PostgreSQL while it is open")
+
+
+def test_a_recovery_that_never_came_misses_its_goal() -> None:
+    assert recovery([0.5, 1.5], 15.0) == 1.0
+    held = part("held", "published, appender held", FREE, **{FREE: [2.0, 2.0], "held for 60 s": [1.9, 1.5]})
+    held.facts = {"appender: seconds to recover": recovery([0.5, None], 15.0)}
+    (found,) = [one for one in verdicts([held]) if one.value is not None]
+    assert not found.goal.is_met_by(15.0)
+    assert found.value == 15.0
 
 
 def test_every_goal_is_of_a_benchmark_that_is_there() -> None:
